@@ -1,0 +1,263 @@
+"""Everything that happens in a session, as one closed union of frozen values.
+
+`agent/codec.py` turns them into JSON and back; `docs/events.md` describes the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from agent.messages import Message, Usage
+
+SCHEMA_VERSION = 1
+"""Grows when a field changes its meaning or goes; a new kind or a new optional field does not change it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What every event carries: its number from 1 without gaps, UTC time in ISO 8601, its session."""
+
+    seq: int
+    time: str
+    session: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted:
+    """A session is ready: container up, workspace in."""
+
+    kind: ClassVar[Literal["session_started"]] = "session_started"
+    task: str
+    model: str
+    container: str
+    repository: str
+    base: str
+    """The commit that the work starts from (uncommitted changes of the user included)."""
+    branch: str
+    languages: tuple[str, ...]
+    seconds: float
+    """From the start of the command until here."""
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """A long step on the way (image build, download, base check): what, how far, in words."""
+
+    kind: ClassVar[Literal["progress"]] = "progress"
+    step: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStarted:
+    """A request goes to the model. `turn` counts from 1."""
+
+    kind: ClassVar[Literal["turn_started"]] = "turn_started"
+    turn: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextDelta:
+    """Words of the model, as they come."""
+
+    kind: ClassVar[Literal["text_delta"]] = "text_delta"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThinkingDelta:
+    """Reasoning of the model, as it comes."""
+
+    kind: ClassVar[Literal["thinking_delta"]] = "thinking_delta"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRetried:
+    """The request failed and goes out again after `wait_s`; deltas of this turn so far are void."""
+
+    kind: ClassVar[Literal["request_retried"]] = "request_retried"
+    reason: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageAdded:
+    """A message joined the history; all of them in order are the conversation."""
+
+    kind: ClassVar[Literal["message_added"]] = "message_added"
+    message: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStarted:
+    """A tool call begins."""
+
+    kind: ClassVar[Literal["tool_started"]] = "tool_started"
+    call: str
+    tool: str
+    arguments: Mapping[str, Any]
+    summary: str
+    """The call in a few words, for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOutput:
+    """A running tool printed something."""
+
+    kind: ClassVar[Literal["tool_output"]] = "tool_output"
+    call: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFinished:
+    """A tool call ended. `content` is what the model reads, `display` what a person sees."""
+
+    kind: ClassVar[Literal["tool_finished"]] = "tool_finished"
+    call: str
+    tool: str
+    is_error: bool
+    content: str
+    display: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChanged:
+    """A tool wrote a file. `path` is relative to the workspace."""
+
+    kind: ClassVar[Literal["file_changed"]] = "file_changed"
+    path: str
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictRow:
+    """One package in the verdict table. `package` is as its language names it."""
+
+    language: str
+    package: str
+    build: Literal["ok", "failed", "-"]
+    vet: Literal["ok", "failed", "-"]
+    passed: int
+    failed: int
+    skipped: int
+    seconds: float
+    regressions: tuple[str, ...] = ()
+    """What was green at the base and is not now, a name each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckFinished:
+    """The harness built, vetted and tested a tree."""
+
+    kind: ClassVar[Literal["check_finished"]] = "check_finished"
+    tree: Literal["base", "work"]
+    green: bool
+    rows: tuple[VerdictRow, ...]
+    reasons: tuple[str, ...]
+    """Why it is not green, a sentence each; empty when it is."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkSaved:
+    """The work so far is a commit on a branch of the user's repository (`branch` empty: still only in the clone)."""
+
+    kind: ClassVar[Literal["work_saved"]] = "work_saved"
+    branch: str
+    commit: str
+    files: int
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageReported:
+    """What a request cost, and the session so far. `cost` in US dollars, None where no price is known."""
+
+    kind: ClassVar[Literal["usage_reported"]] = "usage_reported"
+    usage: Usage
+    total: Usage
+    cost: float | None
+    total_cost: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnFinished:
+    """A turn ended, its tools included. `model_seconds` is the request, `tool_seconds` the calls side by side."""
+
+    kind: ClassVar[Literal["turn_finished"]] = "turn_finished"
+    turn: int
+    model_seconds: float
+    tool_seconds: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorRaised:
+    """Something failed that is not a tool's answer; `SessionFinished` follows."""
+
+    kind: ClassVar[Literal["error_raised"]] = "error_raised"
+    message: str
+    error: str
+    """The exception's class."""
+
+
+Status = Literal["done", "red", "limit", "failed", "permission", "cancelled", "terminated"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFinished:
+    """The last event of every session."""
+
+    kind: ClassVar[Literal["session_finished"]] = "session_finished"
+    status: Status
+    reason: str
+    """One line: why it ended so."""
+    summary: str
+    """The model's last words."""
+    branch: str
+    """Empty when there was nothing to hand back."""
+    commit: str
+    turns: int
+    requests: int
+    usage: Usage
+    cost: float | None
+    seconds: float
+    verdict: tuple[VerdictRow, ...]
+    exit_code: int
+
+
+Event = (
+    SessionStarted
+    | Progress
+    | TurnStarted
+    | TextDelta
+    | ThinkingDelta
+    | RequestRetried
+    | MessageAdded
+    | ToolStarted
+    | ToolOutput
+    | ToolFinished
+    | FileChanged
+    | CheckFinished
+    | WorkSaved
+    | UsageReported
+    | TurnFinished
+    | ErrorRaised
+    | SessionFinished
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamped:
+    """An event with its stamp, as consumers get it."""
+
+    stamp: Stamp
+    event: Event

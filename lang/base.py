@@ -1,0 +1,202 @@
+"""The `Language` protocol and the values it deals in. Nothing here runs anything."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A directory that one build command covers: a Go module, a dune project."""
+
+    language: str
+    root: str
+    """Relative to the workspace, `.` for its top, forward slashes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A command to run in a project.
+
+    The harness runs `argv` in `cwd` and hands a `StepOutput` back to the parser that belongs to the step.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str = "."
+    """Relative to the workspace."""
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    stdin: str = ""
+    timeout_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOutput:
+    """What a step printed and how it ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    timed_out: bool = False
+
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Diagnostic:
+    """One finding of a compiler, vet or linter."""
+
+    path: str
+    """Relative to the workspace; `""` where the tool named no file."""
+    line: int
+    """From 1; 0 where the tool named none."""
+    column: int
+    """From 1; 0 where the tool named none."""
+    severity: Severity
+    message: str
+    """May have several lines; without the position."""
+    source: str
+    """The tool: `go build`, `go vet`, `dune`."""
+    package: str = ""
+
+
+TestStatus = Literal["passed", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestCase:
+    """One test's outcome. `name` is unique in its package and stable between runs."""
+
+    __test__ = False
+
+    package: str
+    name: str
+    status: TestStatus
+    seconds: float = 0.0
+    output: str = ""
+    """What a failed test printed; empty for others."""
+    path: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildReport:
+    """What a build or vet step found. `packages` are all it looked at; `failed` those that did not build."""
+
+    ok: bool
+    diagnostics: tuple[Diagnostic, ...] = ()
+    packages: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    note: str = ""
+    """Set when the step failed and no diagnostic says why: the last lines of what it printed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestReport:
+    """What a test step found.
+
+    `ok` is False when a test failed, a test program crashed or did not build; `note` then says what no case
+    says. A test program that printed nothing parseable and passed is one case named after it.
+    """
+
+    __test__ = False
+
+    ok: bool
+    cases: tuple[TestCase, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documentation:
+    """What a look-up found: text for the model. `found` False: `text` says what was tried and what is near."""
+
+    found: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEdit:
+    """A file's new contents, as a step of adding a dependency (a dune stanza, a dune-project field)."""
+
+    path: str
+    content: str
+
+
+class Language(Protocol):
+    """One language. Pure: no method runs, reads or writes anything.
+
+    No method raises on any tool output, however garbled: what can't be parsed ends in a report's `note`.
+    """
+
+    @property
+    def name(self) -> str:
+        """The word for it everywhere: `go`, `ocaml`."""
+        ...
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables that every command of a session in this language gets (caches, colours off)."""
+        ...
+
+    @property
+    def guidance(self) -> str:
+        """Two or three lines for the system prompt: only what differs from what a model would assume."""
+        ...
+
+    def detect(self, paths: Collection[str]) -> tuple[Project, ...]:
+        """Return the projects among a tree's file paths (relative, forward slashes), outermost first."""
+        ...
+
+    def owns(self, path: str) -> bool:
+        """Whether a file path is source or build configuration of this language."""
+        ...
+
+    def is_test(self, path: str) -> bool:
+        """Whether a file path holds tests."""
+        ...
+
+    def build(self, project: Project, packages: Sequence[str] = ()) -> Step:
+        """Compile all of a project, tests included where the tool can, or the packages named (as the user names them)."""
+        ...
+
+    def parse_build(self, project: Project, output: StepOutput) -> BuildReport:
+        """Read what `build` printed."""
+        ...
+
+    def vet(self, project: Project, packages: Sequence[str] = ()) -> Step | None:
+        """Look for likely mistakes beyond compiling; None where `build` does that already."""
+        ...
+
+    def parse_vet(self, project: Project, output: StepOutput) -> BuildReport:
+        """Read what `vet` printed."""
+        ...
+
+    def test(self, project: Project, packages: Sequence[str] = (), run: str = "") -> Step:
+        """Run the tests; `run` narrows them to names that match (a regular expression or the runner's own filter)."""
+        ...
+
+    def parse_test(self, project: Project, output: StepOutput) -> TestReport:
+        """Read what `test` printed."""
+        ...
+
+    def format(self, project: Project, paths: Sequence[str]) -> Step | None:
+        """Rewrite files (relative to the workspace) in the language's standard format; None where none is set up."""
+        ...
+
+    def add_dependency(self, project: Project, name: str, version: str | None) -> tuple[Step, ...]:
+        """Fetch a dependency and record it; steps run in order and stop at the first that fails."""
+        ...
+
+    def documentation(self, project: Project, symbol: str) -> tuple[Step, ...]:
+        """Look a package, module or symbol up in the version in use.
+
+        The steps are ways to find it, best first: the harness runs them in order until `parse_documentation` finds something.
+        """
+        ...
+
+    def parse_documentation(self, symbol: str, output: StepOutput) -> Documentation:
+        """Read what one documentation step printed."""
+        ...

@@ -1,0 +1,87 @@
+"""The `Tool` protocol and the context a tool runs in. Tools know nothing of events, models or faces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from containers.base import Container
+from lang.base import Language
+
+Effect = Literal["read", "write", "execute", "network"]
+"""The most that a call may do to the container."""
+
+
+class ToolError(Exception):
+    """The call can't be done as asked; the model reads the message and the run goes on.
+
+    The message says what was wrong and what to do instead.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """What a tool is called, what it says to the model and takes. `parameters` is a JSON Schema of type object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A file that a tool wrote, relative to the workspace, with its count of lines."""
+
+    path: str
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """`content` is what the model reads; `display`, if not empty, is what a person sees instead."""
+
+    content: str
+    display: str = ""
+    is_error: bool = False
+    changes: tuple[Change, ...] = ()
+
+
+def _ignore(_: str) -> None:
+    pass
+
+
+@dataclass(slots=True, kw_only=True)
+class ToolContext:
+    """What a tool may use. One per session; `on_output` is set for each call."""
+
+    container: Container
+    languages: Sequence[Language]
+    output_folder: str = "/tmp/bactrian"
+    """A directory in the container, outside the workspace, for whole outputs that the model may read later."""
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Variables for every command: caches, colours off."""
+    on_output: Callable[[str], None] = _ignore
+
+
+class Tool(Protocol):
+    """One thing that the model can call."""
+
+    @property
+    def spec(self) -> ToolSpec:
+        """Name, description, parameters and effect; the same for the whole session."""
+        ...
+
+    def summary(self, arguments: Mapping[str, Any]) -> str:
+        """Return the call in a few words for people: `go test ./...`, `server.go 10-40`."""
+        ...
+
+    async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
+        """Do it. `arguments` fit the schema.
+
+        Raises ToolError (the model's to mend) and ContainerDied. *Not* an exception: a command that failed,
+        tests that are red; they are results.
+        """
+        ...
