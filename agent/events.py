@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from agent.messages import Message, Usage
 
@@ -28,7 +28,7 @@ class Stamp:
 class SessionStarted:
     """A session is ready: container up, workspace in."""
 
-    kind: ClassVar[Literal["session_started"]] = "session_started"
+    kind: Literal["session_started"] = "session_started"
     task: str
     model: str
     container: str
@@ -46,7 +46,7 @@ class SessionStarted:
 class Progress:
     """A long step on the way (image build, download, base check): what, how far, in words."""
 
-    kind: ClassVar[Literal["progress"]] = "progress"
+    kind: Literal["progress"] = "progress"
     step: str
     text: str
 
@@ -55,7 +55,7 @@ class Progress:
 class TurnStarted:
     """A request goes to the model. `turn` counts from 1."""
 
-    kind: ClassVar[Literal["turn_started"]] = "turn_started"
+    kind: Literal["turn_started"] = "turn_started"
     turn: int
 
 
@@ -63,7 +63,7 @@ class TurnStarted:
 class TextDelta:
     """Words of the model, as they come."""
 
-    kind: ClassVar[Literal["text_delta"]] = "text_delta"
+    kind: Literal["text_delta"] = "text_delta"
     text: str
 
 
@@ -71,7 +71,7 @@ class TextDelta:
 class ThinkingDelta:
     """Reasoning of the model, as it comes."""
 
-    kind: ClassVar[Literal["thinking_delta"]] = "thinking_delta"
+    kind: Literal["thinking_delta"] = "thinking_delta"
     text: str
 
 
@@ -79,7 +79,7 @@ class ThinkingDelta:
 class RequestRetried:
     """The request failed and goes out again after `wait_s`; deltas of this turn so far are void."""
 
-    kind: ClassVar[Literal["request_retried"]] = "request_retried"
+    kind: Literal["request_retried"] = "request_retried"
     reason: str
     wait_s: float
 
@@ -88,7 +88,7 @@ class RequestRetried:
 class MessageAdded:
     """A message joined the history; all of them in order are the conversation."""
 
-    kind: ClassVar[Literal["message_added"]] = "message_added"
+    kind: Literal["message_added"] = "message_added"
     message: Message
 
 
@@ -96,7 +96,7 @@ class MessageAdded:
 class ToolStarted:
     """A tool call begins."""
 
-    kind: ClassVar[Literal["tool_started"]] = "tool_started"
+    kind: Literal["tool_started"] = "tool_started"
     call: str
     tool: str
     arguments: Mapping[str, Any]
@@ -108,7 +108,7 @@ class ToolStarted:
 class ToolOutput:
     """A running tool printed something."""
 
-    kind: ClassVar[Literal["tool_output"]] = "tool_output"
+    kind: Literal["tool_output"] = "tool_output"
     call: str
     text: str
 
@@ -117,7 +117,7 @@ class ToolOutput:
 class ToolFinished:
     """A tool call ended. `content` is what the model reads, `display` what a person sees."""
 
-    kind: ClassVar[Literal["tool_finished"]] = "tool_finished"
+    kind: Literal["tool_finished"] = "tool_finished"
     call: str
     tool: str
     is_error: bool
@@ -130,7 +130,7 @@ class ToolFinished:
 class FileChanged:
     """A tool wrote a file. `path` is relative to the workspace."""
 
-    kind: ClassVar[Literal["file_changed"]] = "file_changed"
+    kind: Literal["file_changed"] = "file_changed"
     path: str
     added: int
     removed: int
@@ -156,7 +156,7 @@ class VerdictRow:
 class CheckFinished:
     """The harness built, vetted and tested a tree."""
 
-    kind: ClassVar[Literal["check_finished"]] = "check_finished"
+    kind: Literal["check_finished"] = "check_finished"
     tree: Literal["base", "work"]
     green: bool
     rows: tuple[VerdictRow, ...]
@@ -169,7 +169,7 @@ class CheckFinished:
 class WorkSaved:
     """The work so far is a commit on a branch of the user's repository (`branch` empty: still only in the clone)."""
 
-    kind: ClassVar[Literal["work_saved"]] = "work_saved"
+    kind: Literal["work_saved"] = "work_saved"
     branch: str
     commit: str
     files: int
@@ -181,7 +181,7 @@ class WorkSaved:
 class UsageReported:
     """What a request cost, and the session so far. `cost` in US dollars, None where no price is known."""
 
-    kind: ClassVar[Literal["usage_reported"]] = "usage_reported"
+    kind: Literal["usage_reported"] = "usage_reported"
     usage: Usage
     total: Usage
     cost: float | None
@@ -192,7 +192,7 @@ class UsageReported:
 class TurnFinished:
     """A turn ended, its tools included. `model_seconds` is the request, `tool_seconds` the calls side by side."""
 
-    kind: ClassVar[Literal["turn_finished"]] = "turn_finished"
+    kind: Literal["turn_finished"] = "turn_finished"
     turn: int
     model_seconds: float
     tool_seconds: float
@@ -203,7 +203,7 @@ class TurnFinished:
 class ErrorRaised:
     """Something failed that is not a tool's answer; `SessionFinished` follows."""
 
-    kind: ClassVar[Literal["error_raised"]] = "error_raised"
+    kind: Literal["error_raised"] = "error_raised"
     message: str
     error: str
     """The exception's class."""
@@ -216,7 +216,7 @@ Status = Literal["done", "red", "limit", "failed", "permission", "cancelled", "t
 class SessionFinished:
     """The last event of every session."""
 
-    kind: ClassVar[Literal["session_finished"]] = "session_finished"
+    kind: Literal["session_finished"] = "session_finished"
     status: Status
     reason: str
     """One line: why it ended so."""

@@ -13,6 +13,7 @@ Role = Literal["user", "assistant"]
 class Text:
     """Words of either side."""
 
+    type: Literal["text"] = "text"
     text: str
 
 
@@ -20,6 +21,7 @@ class Text:
 class Thinking:
     """A model's reasoning. `signature` is the vendor's opaque proof, sent back unchanged; `redacted` hides the text."""
 
+    type: Literal["thinking"] = "thinking"
     text: str
     signature: str = ""
     redacted: bool = False
@@ -35,6 +37,7 @@ class ToolCall:
     so that the loop can answer with what was wrong.
     """
 
+    type: Literal["tool_call"] = "tool_call"
     id: str
     name: str
     arguments: Mapping[str, Any]
@@ -45,6 +48,7 @@ class ToolCall:
 class ToolAnswer:
     """What the harness answered to one call."""
 
+    type: Literal["tool_answer"] = "tool_answer"
     call_id: str
     content: str
     is_error: bool = False
