@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 from agent.events import SCHEMA_VERSION, Event, Stamp, Stamped
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
-T = TypeVar("T")
+_UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+"""Valid in JSON as they are: DEL and C1 controls, Unicode's line ends, the marks that turn the writing direction."""
 
 
 class DecodeError(ValueError):
@@ -36,12 +38,12 @@ class UnknownKind(DecodeError):
 def encode(stamped: Stamped) -> str:
     """Return the event as one line of JSON without its line end.
 
-    Never raises on any text: the line holds valid Unicode only (a lone surrogate becomes U+FFFD), line breaks and NUL
-    are escaped, and a number that JSON can't say (NaN, infinity) is null.
+    Never raises on any text: the line holds valid Unicode only (a lone surrogate becomes U+FFFD), all that some reader
+    or terminal takes for a line end or a command is escaped, and a number that JSON can't say (NaN, infinity) is null.
     """
     stamp, event = stamped.stamp, stamped.event
     row = {"kind": event.kind, "seq": stamp.seq, "time": stamp.time, "session": stamp.session, **_fields(event)}
-    return _well_formed(_dumps(row))
+    return _UNSAFE.sub(_escape, _well_formed(_dumps(row)))
 
 
 def decode(line: str | bytes) -> Stamped:
@@ -134,6 +136,10 @@ def _well_formed(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def _row(line: str | bytes) -> dict[str, Any]:

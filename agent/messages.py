@@ -33,8 +33,8 @@ class Thinking:
 class ToolCall:
     """A call that the model asks for.
 
-    `arguments` is what it sent, decoded; where that was not a JSON object `arguments` is empty and `invalid` holds the raw text,
-    so that the loop can answer with what was wrong.
+    `arguments` is what it sent, decoded; where that was not a JSON object `arguments` is empty and `invalid` holds the
+    raw text, so that the loop can answer with what was wrong.
     """
 
     type: Literal["tool_call"] = "tool_call"
