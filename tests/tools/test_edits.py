@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import pytest
+
+from tools.edits import Edit, EditFailed, apply_edits
+
+GO = "package a\n\nfunc f() {\n\tif x {\n\t\treturn 1\n\t}\n}\n"
+
+
+def edited(text: str, old: str, new: str, *, replace_all: bool = False) -> str:
+    return apply_edits(text, [Edit(old=old, new=new, replace_all=replace_all)]).text
+
+
+def refusal(text: str, *edits: Edit) -> str:
+    with pytest.raises(EditFailed) as caught:
+        apply_edits(text, edits)
+    return str(caught.value)
+
+
+def test_exact_within_a_line():
+    outcome = apply_edits(GO, [Edit(old="return 1", new="return 2")])
+    assert outcome.text == GO.replace("1", "2")
+    assert outcome.notes == ()
+
+
+def test_edits_apply_in_order_each_to_what_the_one_before_left():
+    outcome = apply_edits("a\n", [Edit(old="a", new="b"), Edit(old="b\n", new="c\nd\n")])
+    assert outcome.text == "c\nd\n"
+
+
+def test_replace_all_and_several_places():
+    assert edited("x x\nx\n", "x", "yx", replace_all=True) == "yx yx\nyx\n"
+    message = refusal("x\ny\nx\n", Edit(old="x", new="z"))
+    assert "2 times, at lines 1, 3" in message
+    assert "replace_all" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "want"),
+    [
+        ("a  \nb\t\nc\n", "a\nb\n", "A\nB\n", "A\nB\nc\n"),
+        ("a\nb\n", "a  \nb ", "A\nB", "A\nB\n"),
+        ("a\nb", "a\nb\n", "A\nB\n", "A\nB"),
+        ("a\r\nb\r\nc\r\n", "a\nb\n", "A\nB\nC\n", "A\r\nB\r\nC\r\nc\r\n"),
+        ("a\r\nb\r\n", "a", "A\nAA", "A\r\nAA\r\nb\r\n"),
+        ("a\nb\n", "a\r\nb\r\n", "A\r\nB\r\n", "A\nB\n"),
+        ("a\r\nb\nc\n", "b\nc", "B\nC", "a\r\nB\nC\n"),
+        ("a \r\nb\r\n", "a\nb", "A\nB", "A\r\nB\r\n"),
+        ("one", "one", "two\nthree", "two\nthree"),
+    ],
+)
+def test_line_ends_are_kept(text: str, old: str, new: str, want: str):
+    assert edited(text, old, new) == want
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "want"),
+    [
+        ("    if x {\n        return 1\n    }", "    if x {\n        return 2\n    }", "\tif x {\n\t\treturn 2\n\t}"),
+        (
+            "  if x {\n    return 1\n  }",
+            "  if x {\n    for {\n      g()\n    }\n  }",
+            "\tif x {\n\t\tfor {\n\t\t\tg()\n\t\t}\n\t}",
+        ),
+        (
+            "if x {\n\treturn 1\n}",
+            "if x {\n\tif y {\n\t\treturn 2\n\t}\n}",
+            "\tif x {\n\t\tif y {\n\t\t\treturn 2\n\t\t}\n\t}",
+        ),
+        ("    if x {\n        return 1\n    }", "    g()\n\n    h()", "\tg()\n\n\th()"),
+        ("            return 1\n        }", "            return 2\n        }\n    g()", "\t\treturn 2\n\t}\ng()"),
+    ],
+)
+def test_indentation_is_carried_over(old: str, new: str, want: str):
+    outcome = apply_edits(GO, [Edit(old=old, new=new)])
+    before = "\tif x {\n\t\treturn 1\n\t}"
+    assert outcome.text == GO.replace("\t\treturn 1\n\t}" if old.startswith("     ") else before, want)
+    assert "indentation" in outcome.notes[0]
+
+
+def test_tabs_become_the_spaces_of_the_file():
+    ocaml = "let f x =\n  match x with\n  | A ->\n    1\n"
+    assert edited(ocaml, "\tmatch x with\n\t| A ->\n\t\t1\n", "\tmatch x with\n\t| A ->\n\t\t2\n\t| B ->\n\t\t3\n") == (
+        "let f x =\n  match x with\n  | A ->\n    2\n  | B ->\n    3\n"
+    )
+
+
+def test_an_indentation_that_stands_for_two_is_refused_and_shown():
+    message = refusal(GO, Edit(old="if x {\nreturn 1\n}", new="if x {\nreturn 2\n}"))
+    assert "lines 4-6" in message
+    assert "     5\t\t\treturn 1" in message
+
+
+def test_loose_matches_must_be_unique_too():
+    text = "\tf()\n\tg()\n}\n\t\tf()\n\t\tg()\n"
+    assert "2 times, at lines 1, 4" in refusal(text, Edit(old="f()\n  g()".replace("  ", ""), new="h()\nh()"))
+
+
+def test_copied_line_numbers_are_left_out():
+    outcome = apply_edits(
+        GO, [Edit(old="     4\t\tif x {\n     5\t\t\treturn 1\n", new="     4\t\tif y {\n     5\t\t\treturn 1\n")]
+    )
+    assert outcome.text == GO.replace("if x", "if y")
+    assert "line numbers" in outcome.notes[0]
+
+
+def test_all_or_nothing_and_every_failure_is_told():
+    message = refusal(GO, Edit(old="return 1", new="return 2"), Edit(old="nowhere", new="x"), Edit(old="", new="x"))
+    assert message.startswith("edit 2: ")
+    assert "edit 3: `old` is empty" in message
+
+
+def test_nothing_to_change():
+    assert "the same" in refusal(GO, Edit(old="if x {", new="if x {"))
+
+
+def test_an_edit_made_before_is_recognised():
+    assert "made already" in refusal(GO, Edit(old="if z {", new="if x {"))
+
+
+def test_nearest_region_is_shown():
+    text = "".join(f"line {number}\n" for number in range(50)) + "func (s *Server) Start() error {\n\treturn nil\n}\n"
+    message = refusal(text, Edit(old="func (s *Server) Start(ctx context.Context) error {\n\treturn nil\n}", new="x"))
+    assert "lines 51-53" in message
+    assert "    51\tfunc (s *Server) Start() error {" in message
+
+
+def test_nothing_alike():
+    assert "nor anything like it" in refusal("aaa\nbbb\n", Edit(old="entirely different words", new="x"))
+    assert "nor anything like it" in refusal("", Edit(old="word", new="x"))
+
+
+def test_blank_old_matches_only_exactly():
+    assert "not in the file" in refusal("a\nb\n", Edit(old="  \n\t\n", new="x"))
+
+
+def test_bytes_that_are_not_text_survive():
+    text = b"caf\xe9\nx\n".decode(errors="surrogateescape")
+    assert edited(text, "x", "y").encode(errors="surrogateescape") == b"caf\xe9\ny\n"
