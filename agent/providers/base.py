@@ -86,7 +86,8 @@ StopReason = Literal["end", "tool_calls", "length", "refusal"]
 class Completed:
     """The whole reply; always the last chunk.
 
-    `stop` is `length` when the model ran into its output limit: a call that was cut by it is in `message` with `invalid` set.
+    `stop` is `length` when the model ran into its output limit: a call that was cut by it is in `message` with
+    `invalid` set.
     """
 
     message: Message
@@ -100,7 +101,8 @@ ModelChunk = TextChunk | ThinkingChunk | Restarted | Completed
 class ProviderError(Exception):
     """The model did not answer; the message is one line for people.
 
-    `retryable`: the same request may succeed later (rate limit, overload, cut stream, time-out), not before `retry_after_s` if set.
+    `retryable`: the same request may succeed later (rate limit, overload, cut stream, time-out), not before
+    `retry_after_s` if set.
     Not retryable: a wrong key, an unknown model, a request that the server refuses, a missing file.
     """
 
@@ -134,7 +136,8 @@ class Provider(Protocol):
         """Ask. Yields chunks as they come and ends with exactly one `Completed`.
 
         *Not* an exception: an empty answer, malformed arguments of a call (`ToolCall.invalid`), an answer cut at the
-        output limit (`stop`). Raises ProviderError, ContextOverflow; closing the iterator, or cancelling, ends the request.
+        output limit (`stop`). Raises ProviderError, ContextOverflow; closing the iterator, or cancelling, ends the
+        request.
         """
         ...
 
