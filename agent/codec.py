@@ -159,7 +159,7 @@ def _row(line: str | bytes) -> dict[str, Any]:
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(step) for step in problem["loc"])
-    return f"malformed event at {where}: {problem['msg']}"
+    return f"malformed event{where and f' at {where}'}: {problem['msg']}"
 
 
 def _default(cls: type[Event], name: str) -> str:
