@@ -190,6 +190,10 @@ class Language(Protocol):
         """Fetch a dependency and record it; steps run in order and stop at the first that fails."""
         ...
 
+    def exports(self, project: Project, name: str) -> Step:
+        """Print what a dependency exports, with its version; shown after adding it, read by `parse_documentation`."""
+        ...
+
     def documentation(self, project: Project, symbol: str) -> tuple[Step, ...]:
         """Look a package, module or symbol up in the version in use.
 
