@@ -1,0 +1,284 @@
+"""Settings, from defaults < user file < project file < environment < flags, and the host's directories.
+
+A project file belongs to the repository, which may be anyone's: it can only lower limits, never choose where code, keys
+or money go.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+import shlex
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from agent.errors import UserError
+
+ContainerChoice = Literal["auto", "docker", "bubblewrap"]
+
+PROJECT_FILE = Path(".bactrian") / "config.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a session is run with. An empty string is "not chosen", None is "no limit"."""
+
+    model: str = ""
+    """`anthropic/NAME`, `openai/NAME`, `llama/FILE.gguf`, `scripted/FILE`."""
+    small_model: str = ""
+    """For names and summaries; empty: `model` does it."""
+    base_url: str = ""
+    key_command: tuple[str, ...] = ()
+    """A command (no shell) that prints the API key; empty: the vendor's environment variable holds it."""
+    thinking: str = ""
+    """Empty for the model's own default, `off`, an effort, or a budget in tokens."""
+    container: ContainerChoice = "auto"
+    image_registry: str = ""
+    memory_bytes: int | None = None
+    cpus: float | None = None
+    pids: int | None = None
+    max_turns: int | None = 100
+    max_cost: float | None = 5.0
+    """US dollars."""
+    max_time_s: float | None = 3600.0
+    branch_prefix: str = "bactrian/"
+    opam_repository: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locations:
+    """Where Bactrian keeps things on the host."""
+
+    config: Path
+    state: Path
+    """Sessions: their clones and transcripts."""
+    cache: Path
+
+    @property
+    def user_file(self) -> Path:
+        """The user's settings."""
+        return self.config / "config.toml"
+
+
+def locations() -> Locations:
+    """Return the directories, none of them made: XDG's, but sessions go where `$BACTRIAN_STATE_DIR` says if set."""
+    from platformdirs.unix import Unix
+
+    xdg = Unix("bactrian", appauthor=False)
+    chosen = os.environ.get("BACTRIAN_STATE_DIR")
+    state = Path(chosen).absolute() if chosen else xdg.user_state_path
+    return Locations(config=xdg.user_config_path, state=state, cache=xdg.user_cache_path)
+
+
+def load(repository: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:
+    """Return the settings for a session in `repository` (None: there is none).
+
+    `environ` gives `BACTRIAN_<KEY>`; `flags` is by key (`max_time`): None where a flag was not given, else what was.
+    Raises UserError, one line that names the file and line, variable or flag, and what would be right.
+    """
+    user_file = locations().user_file
+    settings = _apply(Settings(), _file(user_file))
+    if repository is not None:
+        settings = _lower(settings, _project(repository / PROJECT_FILE, user_file))
+    variables = {key: (f"BACTRIAN_{key.upper()}", environ.get(f"BACTRIAN_{key.upper()}")) for key in KEYS}
+    settings = _apply(settings, {key: found for key, found in variables.items() if found[1]})
+    given = {key: (f"--{key.replace('_', '-')}", value) for key, value in flags.items() if value is not None}
+    return _apply(settings, given)
+
+
+Source = Mapping[str, tuple[str, object]]
+"""Values by key, each with the place that it came from."""
+
+
+def _apply(settings: Settings, source: Source) -> Settings:
+    return replace(settings, **dict(_parse(key, place, value) for key, (place, value) in source.items()))
+
+
+def _lower(settings: Settings, source: Source) -> Settings:
+    """Take limits from a repository where they are tighter than what the user allows."""
+    wanted = _apply(Settings(), source)
+    names = [KEYS[key].field for key in source]
+    return replace(settings, **{name: _tighter(getattr(settings, name), getattr(wanted, name)) for name in names})
+
+
+def _tighter(allowed: float | None, wanted: float | None) -> float | None:
+    limits = [limit for limit in (allowed, wanted) if limit is not None]
+    return min(limits, default=None)
+
+
+def _parse(key: str, place: str, value: object) -> tuple[str, Any]:
+    known = KEYS[key]
+    try:
+        return known.field, known.read(value)
+    except ValueError as error:
+        raise UserError(f"{place}: {key} is {known.expected}, not {value!r}") from error
+
+
+def _project(path: Path, user_file: Path) -> Source:
+    source = _file(path)
+    for key, (place, _) in source.items():
+        if key not in PROJECT_KEYS:
+            allowed = ", ".join(PROJECT_KEYS)
+            raise UserError(f"{place}: a repository can't set {key}, only {allowed}: put it into {user_file}")
+    return source
+
+
+def _file(path: Path) -> Source:
+    """Read a file's values; nothing if there is no such file."""
+    if not path.is_file():
+        return {}
+    try:
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
+    except OSError as error:
+        raise UserError(f"{path}: can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 at byte {error.start}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: not TOML: {error}") from error
+    source = {key: (_place(path, text, key), value) for key, value in table.items()}
+    for key, (place, _) in source.items():
+        if key not in KEYS:
+            raise UserError(f"{place}: unknown key {key!r}: {_suggestion(key)}")
+    return source
+
+
+def _place(path: Path, text: str, key: str) -> str:
+    """The file with the line that sets the key, where it is written plainly."""
+    pattern = re.compile(rf"\s*\[*{re.escape(key)}\s*[=\].]")
+    for number, line in enumerate(text.splitlines(), 1):
+        if pattern.match(line):
+            return f"{path}:{number}"
+    return str(path)
+
+
+def _suggestion(key: str) -> str:
+    near = difflib.get_close_matches(key, KEYS, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(KEYS)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """How one setting is written. `read` raises ValueError for what is not `expected`."""
+
+    field: str
+    read: Callable[[object], object]
+    expected: str
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError
+    return value.strip()
+
+
+def _argv(value: object) -> tuple[str, ...]:
+    if isinstance(value, list):
+        return tuple(_word(word) for word in cast("list[object]", value))
+    return tuple(shlex.split(_word(value)))
+
+
+def _choice(*choices: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if value not in choices:
+            raise ValueError
+        return cast("str", value)
+
+    return read
+
+
+def _matching(pattern: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        word = str(value) if type(value) is int else _word(value)
+        if not re.fullmatch(pattern, word):
+            raise ValueError
+        return word
+
+    return read
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError
+    number = float(value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError
+    return number
+
+
+def _whole(value: object) -> int:
+    number = _number(value)
+    if number != int(number):
+        raise ValueError
+    return int(number)
+
+
+def _with_unit(units: Mapping[str, float]) -> Callable[[object], float]:
+    """Read a number above 0 with one of the units at its end; the unit "" is that of a bare number."""
+
+    def read(value: object) -> float:
+        if not isinstance(value, str):
+            return _number(value) * units[""]
+        match = re.fullmatch(r"([\d.]+)\s*([a-z]*)", value.strip().lower())
+        if match is None or match[2] not in units:
+            raise ValueError
+        return _number(match[1]) * units[match[2]]
+
+    return read
+
+
+def _bytes(value: object) -> int:
+    return int(_with_unit({"": 1, "k": 2**10, "m": 2**20, "g": 2**30})(value))
+
+
+def _limit(read: Callable[[object], float]) -> Callable[[object], float | None]:
+    """The same, or `none`."""
+    return lambda value: None if value == "none" else read(value)
+
+
+_duration = _with_unit({"": 1, "s": 1, "m": 60, "h": 3600})
+
+KEYS: Mapping[str, Key] = {
+    "model": Key(field="model", read=_matching(r"[a-z]+/\S.*"), expected="PROVIDER/NAME, like anthropic/NAME"),
+    "small_model": Key(field="small_model", read=_matching(r"[a-z]+/\S.*"), expected="PROVIDER/NAME"),
+    "base_url": Key(field="base_url", read=_matching(r"https?://\S+"), expected="an http:// or https:// address"),
+    "key_command": Key(field="key_command", read=_argv, expected="a command with its arguments"),
+    "thinking": Key(
+        field="thinking",
+        read=_matching(r"off|low|medium|high|xhigh|max|[1-9]\d*"),
+        expected="off, low, medium, high, xhigh, max or a number of tokens",
+    ),
+    "container": Key(
+        field="container", read=_choice("auto", "docker", "bubblewrap"), expected="auto, docker or bubblewrap"
+    ),
+    "image_registry": Key(field="image_registry", read=_matching(r"\S+"), expected="a registry's address"),
+    "memory": Key(field="memory_bytes", read=_limit(_bytes), expected="a size like 512m or 4g, or none"),
+    "cpus": Key(field="cpus", read=_limit(_number), expected="a number above 0, like 2 or 1.5, or none"),
+    "pids": Key(field="pids", read=_limit(_whole), expected="a whole number above 0, or none"),
+    "max_turns": Key(field="max_turns", read=_limit(_whole), expected="a whole number above 0, or none"),
+    "max_cost": Key(
+        field="max_cost", read=_limit(_number), expected="an amount of US dollars above 0, like 2.50, or none"
+    ),
+    "max_time": Key(
+        field="max_time_s", read=_limit(_duration), expected="a duration above 0, like 90s, 10m or 2h, or none"
+    ),
+    "branch_prefix": Key(
+        field="branch_prefix",
+        read=_matching(r"(?!.*(//|\.\.|\.lock/|/\.))[A-Za-z0-9_][A-Za-z0-9._/-]*[/-]"),
+        expected="the beginning of a branch name, ending in / or -",
+    ),
+    "opam_repository": Key(
+        field="opam_repository",
+        read=_matching(r"(https|git\+https)://\S+|/\S+"),
+        expected="an https:// address or a path",
+    ),
+}
+"""Every setting by the name that files, variables (`BACTRIAN_MAX_TURNS`) and flags (`--max-turns`) know it by."""
+
+PROJECT_KEYS = ("max_turns", "max_cost", "max_time")
+"""What a repository's own file may set, and only to lower it."""
