@@ -132,10 +132,10 @@ class Container(Protocol):
             on_output: Receives the output as it comes, until `limit_bytes` / 2 of a stream have come.
 
         Returns:
-            The result. *Not* an exception: a non-zero exit, a signal, a time limit (`timed_out`), an executable or `cwd`
-            that isn't there (127, 126), a process that the kernel killed for memory (137). Background
-            processes of a command that ended by itself live on until the container is closed; those of a
-            command that timed out or was cancelled are killed with it.
+            The result. *Not* an exception: a non-zero exit, a signal, a time limit (`timed_out`), an executable
+            or `cwd` that isn't there (127), one that can't be started (126), a process that the kernel killed for
+            memory (137). Background processes of a command that ended by itself live on until the container is
+            closed; those of a command that timed out or was cancelled are killed with it.
 
         Raises:
             ContainerDied: The container has gone, before or while the command ran.

@@ -1,0 +1,171 @@
+"""Containers by bubblewrap: namespaces without a daemon, on the image's root file system or the host's toolchains."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from containers.base import CACHE, WORKSPACE, ContainerUnavailable
+from containers.supervised import SupervisedContainer, supervisor_argv
+
+UID = GID = 1000
+"""Who commands are inside, as in the image."""
+
+HOST_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt")
+HOST_FILES = (
+    "/etc/alternatives",
+    "/etc/ssl",
+    "/etc/pki",
+    "/etc/ca-certificates",
+    "/etc/ld.so.cache",
+    "/etc/ocamlfind.conf",
+)
+NETWORK_FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
+_DROP_ROOT = (
+    *("setpriv", "--reuid", str(UID), "--regid", str(GID), "--clear-groups"),
+    *("--inh-caps", "-all", "--bounding-set", "-all", "--no-new-privs"),
+)
+PROCESSES = 2048
+"""How many processes the sandbox may hold; only a user's own limit can be set without a control group."""
+PATH = "/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BubblewrapSpec:
+    """What a sandbox is made of. `root` is the image's root file system; None stands for the host's toolchains."""
+
+    workspace: Path
+    cache: Path
+    root: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    host_paths: Sequence[Path] = ()
+    """More host folders to show read-only at the same place (a toolchain outside /usr); only without `root`."""
+
+
+class _Pipes:
+    """A channel over a child process's standard streams."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin
+        assert process.stdout
+        self.process = process
+        self._stdin = process.stdin
+        self._stdout = process.stdout
+
+    async def send(self, data: bytes) -> None:
+        self._stdin.write(data)
+        await self._stdin.drain()
+
+    async def receive(self) -> bytes:
+        return await self._stdout.read(65536)
+
+    async def close(self) -> None:
+        self._stdin.close()
+
+
+class BubblewrapContainer(SupervisedContainer):
+    """A sandbox that ends with its `bwrap` process; the kernel then kills all that runs in its process namespace."""
+
+    def __init__(self, pipes: _Pipes, errors: asyncio.Task[bytes]) -> None:
+        super().__init__(pipes, f"bubblewrap {pipes.process.pid}")
+        self._process = pipes.process
+        self._errors = errors
+
+    @classmethod
+    async def start(cls, spec: BubblewrapSpec) -> BubblewrapContainer:
+        """Start a sandbox. Raises ContainerUnavailable: no bwrap, or the kernel forbids it."""
+        python = "python3" if spec.root else str(Path(sys.base_prefix, "bin", "python3"))
+        argv = [*_bwrap(spec), "--", *(_DROP_ROOT if os.geteuid() == 0 else ()), *supervisor_argv(python)]
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={},
+            start_new_session=True,  # Ctrl-C in the terminal is Bactrian's to handle
+        )
+        assert process.stderr
+        errors = asyncio.create_task(process.stderr.read())
+        container = cls(_Pipes(process), errors)
+        try:
+            await container.ready()
+            await container.seed_cache()
+        except BaseException as error:
+            await container.close()
+            said = (await errors).decode(errors="replace").strip().splitlines()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            raise ContainerUnavailable(
+                f"bubblewrap can't start a sandbox here: {said[-1] if said else error}"
+            ) from error
+        return container
+
+    async def _end(self) -> None:
+        try:
+            await asyncio.wait_for(self._process.wait(), 2)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+        await asyncio.gather(self._errors, return_exceptions=True)
+
+    def _cause_of_death(self) -> str:
+        code = self._process.returncode
+        return "" if code is None else f"exit code {code}"
+
+
+def _bwrap(spec: BubblewrapSpec) -> list[str]:
+    executable = shutil.which("bwrap")
+    if not executable:
+        raise ContainerUnavailable("bubblewrap is not installed: install it with `apt-get install bubblewrap`")
+    argv = [
+        executable,
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+        "--hostname",
+        "bactrian",
+    ]
+    argv += ["--die-with-parent", "--new-session", "--as-pid-1"]
+    if os.geteuid() == 0:
+        # Root lays the mounts out (the state directory may be root's alone) and then becomes the image's user for good.
+        argv += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]
+    else:
+        argv += ["--unshare-user", "--uid", str(UID), "--gid", str(GID)]
+    argv += _image_mounts(spec.root) if spec.root else _host_mounts(spec.host_paths)
+    argv += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/dev/shm"]
+    argv += ["--bind", str(spec.workspace), WORKSPACE, "--bind", str(spec.cache), CACHE, "--chdir", WORKSPACE]
+    for path in NETWORK_FILES:
+        if os.path.exists(path):
+            argv += ["--ro-bind", os.path.realpath(path), path]
+    environment = {"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8", "PATH": PATH, **spec.environment}
+    environment["BACTRIAN_INTERNAL_PROCESSES"] = str(PROCESSES)
+    argv.append("--clearenv")
+    for name, value in environment.items():
+        argv += ["--setenv", name, value]
+    return argv
+
+
+def _image_mounts(root: Path) -> list[str]:
+    return ["--ro-bind", str(root), "/"]
+
+
+def _host_mounts(extra: Sequence[Path]) -> list[str]:
+    argv: list[str] = ["--tmpfs", "/", "--dir", "/etc"]
+    for path in HOST_FOLDERS:
+        if os.path.islink(path):
+            argv += ["--symlink", os.readlink(path), path]
+        elif os.path.isdir(path):
+            argv += ["--ro-bind", path, path]
+    for path in HOST_FILES:
+        if os.path.exists(path):
+            argv += ["--ro-bind", path, path]
+    for path in (Path(sys.base_prefix), *extra):
+        if not any(str(path).startswith(folder + "/") for folder in HOST_FOLDERS):
+            argv += ["--ro-bind", str(path), str(path)]
+    return argv

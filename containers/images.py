@@ -1,0 +1,212 @@
+"""Gets the session image on first use: there already, pulled, or built; its base pulled or made by debootstrap."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from containers.base import ContainerUnavailable
+from containers.docker import connect
+from containers.recipe import BASE, SUITE, Recipe
+
+if TYPE_CHECKING:
+    import docker
+
+ProgressSink = Callable[[str], None]
+"""Receives one line of progress at a time."""
+
+
+def ensure_image(recipe: Recipe, *, registry: str = "", progress: ProgressSink) -> str:
+    """Return the name of an image that the engine has, made from `recipe`; blocks until it is there.
+
+    An image of the same digest is taken as it is; else it is pulled as `REGISTRY/TAG` where `registry` is set
+    and has it; else built.
+
+    Raises ContainerUnavailable: no engine, or the build failed (with the last lines of its output).
+    """
+    client = connect()
+    try:
+        if not _has(client, recipe.tag) and not (registry and _pull(client, registry, recipe.tag, progress)):
+            _ensure_base(client, recipe.base, progress)
+            progress(f"building the session image {recipe.tag} (once; about five minutes and 3 GB)")
+            _build(client, recipe.tag, recipe.files, {"BASE": recipe.base, **_proxies()}, progress)
+        if recipe.project_dockerfile and not _has(client, recipe.project_tag):
+            progress(f"building the project's image {recipe.project_tag} from .bactrian/Dockerfile")
+            files = [("Dockerfile", recipe.project_dockerfile)]
+            _build(client, recipe.project_tag, files, {"BASE": recipe.tag, **_proxies()}, progress)
+        return recipe.project_tag
+    finally:
+        client.close()
+
+
+def has_image(recipe: Recipe) -> bool:
+    """Whether the engine has the image already. Raises ContainerUnavailable without an engine."""
+    client = connect()
+    try:
+        return _has(client, recipe.project_tag)
+    finally:
+        client.close()
+
+
+def export_image(tag: str, folder: Path) -> None:
+    """Unpack an image's root file system into `folder`. Raises ContainerUnavailable."""
+    import docker.errors
+
+    client = connect()
+    try:
+        container = client.containers.create(tag)
+        try:
+            with subprocess.Popen(["tar", "-x", "-C", str(folder)], stdin=subprocess.PIPE) as unpack:
+                assert unpack.stdin
+                for piece in container.export(chunk_size=1 << 20):
+                    unpack.stdin.write(piece)
+        finally:
+            container.remove()
+    except (docker.errors.DockerException, OSError) as error:
+        raise ContainerUnavailable(f"the image can't be copied: {str(error).splitlines()[0][:200]}") from error
+    finally:
+        client.close()
+    if unpack.returncode:
+        raise ContainerUnavailable("the image can't be unpacked: is the disk full?")
+
+
+def debootstrap(folder: Path, progress: ProgressSink) -> None:
+    """Lay a minimal Debian out in `folder`.
+
+    Raises ContainerUnavailable: not root, debootstrap is not installed, or the mirror does not answer.
+    """
+    if os.geteuid() != 0 or not (tool := shutil.which("debootstrap") or shutil.which("/usr/sbin/debootstrap")):
+        raise ContainerUnavailable(
+            f"{BASE} can't be pulled, and making it needs root and debootstrap: "
+            "`apt-get install debootstrap`, then run this as root once"
+        )
+    scripts = Path("/usr/share/debootstrap/scripts")
+    script = [] if (scripts / SUITE).exists() else [str(scripts / "sid")]
+    argv = [tool, "--variant=minbase", "--include=ca-certificates", SUITE, str(folder), debian_mirror(), *script]
+    progress(f"making a Debian {SUITE} base with debootstrap (about a minute)")
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as run:
+        last = ""
+        for line in run.stdout or ():
+            last = line.strip()
+            if last.startswith("I: "):
+                progress(last[3:])
+    if run.returncode:
+        raise ContainerUnavailable(f"debootstrap failed: {last}")
+    for pattern in ("var/cache/apt/archives/*.deb", "var/lib/apt/lists/*_*"):
+        for path in folder.glob(pattern):
+            path.unlink()
+
+
+def debian_mirror() -> str:
+    """Return the mirror that this host installs Debian packages from; the public one where it is no Debian."""
+    sources = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("debian*"))]
+    for path in sources:
+        text = path.read_text(errors="replace") if path.is_file() else ""
+        found = re.search(r"^(?:URIs:\s*|deb\s+(?:\[[^]]*\]\s+)?)(https?://\S+/debian)/?\s*", text, re.MULTILINE)
+        if found:
+            return found[1]
+    return ""
+
+
+def _has(client: docker.DockerClient, tag: str) -> bool:
+    import docker.errors
+
+    try:
+        client.images.get(tag)
+    except docker.errors.ImageNotFound:
+        return False
+    return True
+
+
+def _pull(client: docker.DockerClient, registry: str, tag: str, progress: ProgressSink) -> bool:
+    import docker.errors
+
+    name = f"{registry.rstrip('/')}/{tag}"
+    progress(f"pulling {name}")
+    try:
+        client.images.pull(name).tag(tag)
+    except (docker.errors.DockerException, OSError) as error:
+        progress(f"not pulled: {str(error).splitlines()[0][:200]}")
+        return False
+    return True
+
+
+def _ensure_base(client: docker.DockerClient, base: str, progress: ProgressSink) -> None:
+    import docker.errors
+
+    if _has(client, base):
+        return
+    progress(f"pulling {base}")
+    try:
+        client.images.pull(base)
+        return
+    except (docker.errors.DockerException, OSError) as error:
+        progress(f"not pulled: {str(error).splitlines()[0][:200]}")
+    if base != BASE:
+        raise ContainerUnavailable(f"the base image {base} can't be pulled")
+    with tempfile.TemporaryDirectory(prefix="bactrian-base-") as scratch:
+        root = Path(scratch) / "root"
+        debootstrap(root, progress)
+        archive = Path(scratch) / "root.tar"
+        with tarfile.open(archive, "w") as tar:
+            tar.add(root, arcname=".")
+        repository, tag = base.split(":")
+        load: Any = getattr(client.api, "import_image_from_file")  # noqa: B009 - its stub leaves `changes` untyped
+        load(str(archive), repository=repository, tag=tag)
+
+
+def _build(
+    client: docker.DockerClient,
+    tag: str,
+    files: Iterable[tuple[str, bytes]],
+    arguments: dict[str, str],
+    progress: ProgressSink,
+) -> None:
+    import docker.errors
+
+    said: list[str] = []
+    try:
+        stream: Any = client.api.build(
+            fileobj=_context(files),
+            custom_context=True,
+            tag=tag,
+            buildargs=arguments,
+            rm=True,
+            forcerm=True,
+            decode=True,
+        )
+        for part in cast("Iterable[dict[str, str]]", stream):
+            for line in (part.get("stream") or part.get("error") or "").splitlines():
+                if line.strip():
+                    said = [*said[-9:], line.strip()]
+                    progress(line.strip())
+            if "error" in part:
+                raise ContainerUnavailable(
+                    f"the image can't be built: {part['error'].strip()}; before it: {said[-4:-1]}"
+                )
+    except (docker.errors.DockerException, OSError) as error:
+        raise ContainerUnavailable(f"the image can't be built: {str(error).splitlines()[0][:300]}") from error
+
+
+def _context(files: Iterable[tuple[str, bytes]]) -> io.BytesIO:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, data in files:
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), 0o644
+            tar.addfile(entry, io.BytesIO(data))
+    buffer.seek(0)
+    return buffer
+
+
+def _proxies() -> dict[str, str]:
+    names = ("http_proxy", "https_proxy", "no_proxy")
+    return {name: value for name in names if (value := os.environ.get(name) or os.environ.get(name.upper()))}

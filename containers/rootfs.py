@@ -1,0 +1,92 @@
+"""The image's root file system as a directory, for bubblewrap: copied from an engine, or made by the same recipe."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from containers.base import ContainerUnavailable
+from containers.bubblewrap import NETWORK_FILES
+from containers.images import debootstrap, export_image, has_image
+from containers.recipe import Recipe
+
+SCRIPTS = ("base.sh", "go.sh", "ocaml.sh")
+
+
+def rootfs_path(recipe: Recipe, cache: Path) -> Path:
+    """Return where the root file system of `recipe` lies, whether it is there or not."""
+    return cache / "rootfs" / recipe.project_tag.rsplit(":", 1)[1]
+
+
+def ensure_rootfs(recipe: Recipe, cache: Path, *, progress: Callable[[str], None]) -> Path:
+    """Return the directory, made if it isn't there; blocks until it is.
+
+    Raises ContainerUnavailable: this is not root; no engine has the image and debootstrap is missing; a project's
+    own Dockerfile needs an engine; a step of the recipe failed.
+    """
+    path = rootfs_path(recipe, cache)
+    if path.is_dir():
+        return path
+    if os.geteuid() != 0:
+        raise ContainerUnavailable(
+            "laying out the image's root file system needs root: run `bactrian image` as root once"
+        )
+    part = path.with_name(path.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    if _engine_has(recipe):
+        progress("copying the session image out of the Docker engine (once; 3 GB)")
+        export_image(recipe.project_tag, part)
+    elif recipe.project_dockerfile:
+        raise ContainerUnavailable(
+            "`.bactrian/Dockerfile` needs a Docker engine: start one, or use `--container docker`"
+        )
+    else:
+        debootstrap(part, progress)
+        for script in SCRIPTS:
+            _run_script(recipe, part, script, progress)
+    # Last, so that a directory of this name is always whole.
+    part.rename(path)
+    return path
+
+
+def _engine_has(recipe: Recipe) -> bool:
+    try:
+        return has_image(recipe)
+    except ContainerUnavailable:
+        return False
+
+
+def _run_script(recipe: Recipe, root: Path, script: str, progress: Callable[[str], None]) -> None:
+    """Run one script of the recipe as root inside `root`, in namespaces of its own but for the network."""
+    bwrap = shutil.which("bwrap")
+    if not bwrap:
+        raise ContainerUnavailable("bubblewrap is not installed: install it with `apt-get install bubblewrap`")
+    context = root.with_name(root.name + "-context")
+    context.mkdir(exist_ok=True)
+    for name, data in recipe.files:
+        (context / name).write_bytes(data)
+    argv = [bwrap, "--bind", str(root), "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--unshare-pid"]
+    argv += ["--die-with-parent", "--ro-bind", str(context), "/tmp/bactrian", "--cap-add", "ALL"]
+    for path in NETWORK_FILES:
+        if os.path.exists(path):
+            argv += ["--ro-bind", os.path.realpath(path), path]
+    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+    environment |= {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    argv += ["sh", f"/tmp/bactrian/{script}"]
+    said = ""
+    try:
+        with subprocess.Popen(
+            argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        ) as run:
+            for line in run.stdout or ():
+                if line.strip():
+                    said = line.strip()
+                    progress(said)
+        if run.returncode:
+            raise ContainerUnavailable(f"the root file system can't be made: {script}: {said}")
+    finally:
+        shutil.rmtree(context, ignore_errors=True)
