@@ -1,0 +1,84 @@
+"""The tool `bash`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+from containers.base import ExecResult
+from tools.base import ToolContext, ToolResult, ToolSpec
+from tools.text import clean, clip, shorten
+
+LIMIT_BYTES = 16_000
+_DEFAULT_TIMEOUT_S = 120
+_MOST_TIMEOUT_S = 1800
+
+
+class Bash:
+    """Runs a shell command in the workspace."""
+
+    spec = ToolSpec(
+        name="bash",
+        description=(
+            "Run a bash command in the workspace, in a new shell. Returns stdout and stderr together (head and tail if "
+            "long, and the file that keeps the whole) and the exit code unless it is 0. No input, no terminal. "
+            "Start servers with `nohup … >log 2>&1 &`."
+        ),
+        parameters={
+            "type": "object",
+            "properties": {
+                "command": {"type": "string", "minLength": 1},
+                "timeout_s": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": _MOST_TIMEOUT_S,
+                    "description": f"Default {_DEFAULT_TIMEOUT_S}.",
+                },
+            },
+            "required": ["command"],
+            "additionalProperties": False,
+        },
+        effect="execute",
+    )
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+
+    def summary(self, arguments: Mapping[str, Any]) -> str:
+        return shorten(" ".join(arguments["command"].split()), 120)
+
+    async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
+        timeout_s = arguments.get("timeout_s", _DEFAULT_TIMEOUT_S)
+        kept = f"{context.output_folder}/bash-{next(self._numbers)}.log"
+        result = await context.container.exec(
+            ["bash", "-c", arguments["command"]],
+            env=context.environment,
+            timeout_s=timeout_s,
+            limit_bytes=4 * LIMIT_BYTES,
+            merge_stderr=True,
+            save_to=kept,
+            on_output=context.on_output,
+        )
+        return ToolResult(content=_report(result, kept, timeout_s), display=_outcome(result))
+
+
+def _report(result: ExecResult, kept: str, timeout_s: float) -> str:
+    whole = clean(result.stdout.text())
+    shown = clip(whole, LIMIT_BYTES)
+    parts = [shown.rstrip("\n")]
+    if shown != whole or result.stdout.omitted:
+        parts.append(f"[Whole output: {kept}]")
+    if result.timed_out:
+        parts.append(
+            f"[Stopped after {timeout_s:.0f} s, with all its processes. Give it a larger timeout_s, or run it in the "
+            "background with `nohup … >log 2>&1 &` and look at the log.]"
+        )
+    elif result.exit_code:
+        parts.append(f"[exit code {result.exit_code}]")
+    return "\n".join(part for part in parts if part) or "[no output, exit code 0]"
+
+
+def _outcome(result: ExecResult) -> str:
+    tail = clean(result.stdout.text()).rstrip("\n").rsplit("\n", 8)[-8:]
+    return "\n".join([*tail, "stopped at the time limit" if result.timed_out else f"exit code {result.exit_code}"])

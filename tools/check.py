@@ -1,0 +1,128 @@
+"""The check: builds, vets and tests a tree in the container. The tools `check` and `test` use it, and the verdict."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from containers.base import WORKSPACE, Container
+from lang.base import BuildReport, Language, Project, Step, StepOutput, TestReport
+from tools.check_report import CheckReport, ProjectReport
+from tools.steps import Runner
+from tools.tree import projects
+
+Part = Literal["build", "vet", "test"]
+ALL_PARTS: tuple[Part, ...] = ("build", "vet", "test")
+
+
+def _ignore(_: str) -> None:
+    pass
+
+
+async def run_check(
+    container: Container,
+    languages: Sequence[Language],
+    *,
+    root: str = WORKSPACE,
+    packages: Sequence[str] = (),
+    run: str = "",
+    parts: Sequence[Part] = ALL_PARTS,
+    on_output: Callable[[str], None] = _ignore,
+    output_folder: str = "/tmp/bactrian",
+    label: str = "check",
+    environment: Mapping[str, str] | None = None,
+) -> CheckReport:
+    """Check a tree, one project and one step after the other.
+
+    Args:
+        container: Where the tree lies.
+        languages: Whose projects are looked for.
+        root: The tree's directory; paths in the report are relative to it.
+        packages: Narrows every step, as the user names packages; empty for all.
+        run: Narrows the tests to names that match.
+        parts: The steps to run. Tests run even where the build failed: other packages may have some.
+        on_output: Gets a line after every step.
+        output_folder: Where each step's whole output is kept, as `LABEL-LANGUAGE[-ROOT]-PART.log`.
+        label: What those files begin with; another one for every check.
+        environment: Variables for every command.
+
+    Raises ContainerDied. *Not* an exception: no project, a missing toolchain, red of any kind.
+    """
+    started = time.monotonic()
+    runner = Runner(container=container, root=root, environment=environment or {})
+    check = _Check(runner=runner, packages=packages, run=run, on_output=on_output, prefix=f"{output_folder}/{label}")
+    found = await projects(container, languages, root)
+    reports = [await check.project(language, project, parts) for language, project in found]
+    return CheckReport(projects=tuple(reports), seconds=time.monotonic() - started)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Check:
+    runner: Runner
+    packages: Sequence[str]
+    run: str
+    on_output: Callable[[str], None]
+    prefix: str
+
+    async def project(self, language: Language, project: Project, parts: Sequence[Part]) -> ProjectReport:
+        report = ProjectReport(project=project)
+        for part in parts:
+            step = self._step(language, project, part)
+            if step is None:
+                continue
+            kept = f"{self.prefix}-{_slug(project)}-{part}.log"
+            started = time.monotonic()
+            output = await self.runner.run(language, step, save_to=kept)
+            report = _add(report, language, part, step, output)
+            report = replace(report, outputs=(*report.outputs, kept))
+            self._tell(project, part, ok=_ok(report, part), seconds=time.monotonic() - started)
+        return report
+
+    def _step(self, language: Language, project: Project, part: Part) -> Step | None:
+        match part:
+            case "build":
+                return language.build(project, self.packages)
+            case "vet":
+                return language.vet(project, self.packages)
+            case "test":
+                return language.test(project, self.packages, self.run)
+
+    def _tell(self, project: Project, part: Part, *, ok: bool, seconds: float) -> None:
+        where = "" if project.root == "." else f" in {project.root}"
+        self.on_output(f"{project.language} {part}{where}: {'ok' if ok else 'red'}, {seconds:.1f} s\n")
+
+
+def _add(report: ProjectReport, language: Language, part: Part, step: Step, output: StepOutput) -> ProjectReport:
+    match part:
+        case "build":
+            return replace(report, build=_timed_build(language.parse_build(report.project, output), step, output))
+        case "vet":
+            return replace(report, vet=_timed_build(language.parse_vet(report.project, output), step, output))
+        case "test":
+            return replace(report, test=_timed_test(language.parse_test(report.project, output), step, output))
+
+
+def _timed_build(report: BuildReport, step: Step, output: StepOutput) -> BuildReport:
+    return replace(report, ok=False, note=_too_long(step, report.note)) if output.timed_out else report
+
+
+def _timed_test(report: TestReport, step: Step, output: StepOutput) -> TestReport:
+    return replace(report, ok=False, note=_too_long(step, report.note)) if output.timed_out else report
+
+
+def _too_long(step: Step, note: str) -> str:
+    told = f"`{' '.join(step.argv)[:200]}` took more than {step.timeout_s:.0f} s and was stopped."
+    return f"{told}\n{note}" if note else told
+
+
+def _ok(report: ProjectReport, part: Part) -> bool:
+    found = {"build": report.build, "vet": report.vet, "test": report.test}[part]
+    return found is None or found.ok
+
+
+def _slug(project: Project) -> str:
+    root = re.sub(r"[^A-Za-z0-9]+", "-", project.root).strip("-")
+    return f"{project.language}-{root}" if root else project.language

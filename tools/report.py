@@ -1,0 +1,150 @@
+"""A check's report as the model reads it: what is red, short, with the rest counted. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from lang.base import Diagnostic, TestCase
+from tools.check_report import CheckReport, PackageRow
+from tools.text import clean, lines_of, plural, shorten
+
+LIMIT_CHARACTERS = 8000
+_MESSAGE_LINES = 12
+_HEAD_LINES, _TAIL_LINES = 25, 15
+_LINE_CHARACTERS = 300
+_NOTE_LINES = 30
+_GREEN_WARNINGS = 10
+
+NO_PROJECT = "There is nothing to check: no project was found. A go.mod or a dune-project makes one."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A report in words. `cut` says that something was left out for its length."""
+
+    text: str
+    cut: bool
+
+
+def headline(report: CheckReport) -> str:
+    """Return the report in one line."""
+    if not report.projects:
+        return NO_PROJECT
+    rows = report.rows
+    passed, failed, skipped = (_sum(rows, name) for name in ("passed", "failed", "skipped"))
+    ran = "no tests ran" if not passed + failed else f"{failed} of {passed + failed} tests failed"
+    if passed and not failed:
+        ran = f"{plural(passed, 'test')} passed"
+    ran += f" ({skipped} skipped)" if skipped else ""
+    bad = sum("failed" in (row.build, row.vet) for row in rows)
+    built = any(project.build is not None for project in report.projects)
+    packages = plural(len(rows), "package")
+    if bad:
+        packages = f"{bad} of {packages} failed to build or vet"
+    elif built:
+        packages += " built"
+    return f"{'Green' if report.green else 'Red'}: {packages}, {ran}, {report.seconds:.1f} s."
+
+
+def table(report: CheckReport) -> str:
+    """Return a table of the packages with problems and a count of the others; empty if there are none with any."""
+    bad = [row for row in report.rows if not row.green]
+    if not bad:
+        return ""
+    cells = [("package", "build", "vet", "tests"), *((row.package, row.build, row.vet, _tests(row)) for row in bad)]
+    widths = [max(len(row[column]) for row in cells) for column in range(3)]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in cells
+    ]
+    others = len(report.rows) - len(bad)
+    if others:
+        lines.append(f"{plural(others, 'other package')} {'is' if others == 1 else 'are'} green.")
+    return "\n".join(lines)
+
+
+def render(report: CheckReport, limit: int | None = LIMIT_CHARACTERS) -> Rendered:
+    """Return the report for the model, of about `limit` characters at most; None shows everything."""
+    head = [headline(report), table(report)]
+    room = _Room(limit=None if limit is None else limit - sum(map(len, head)))
+    errors = [one for one in report.diagnostics if one.severity == "error"]
+    warnings = [one for one in report.diagnostics if one.severity == "warning"]
+    if report.green and limit is not None:
+        room.cut = len(warnings) > _GREEN_WARNINGS
+        warnings = warnings[:_GREEN_WARNINGS]
+    failed = [case for case in report.cases if case.status == "failed"]
+    notes = [note for project in report.projects if not project.green for note in project.notes]
+    # Half of the room at most for the errors where tests failed too: each kind is to be seen.
+    share = 0.5 if failed and errors else 0.8
+    parts = [
+        *head,
+        room.fill("", [_diagnostic(one) for one in errors], "error", share),
+        room.fill("Failed tests:", [_case(case, whole=limit is None) for case in failed], "failed test", 1.0),
+        room.fill("", [_note(note, whole=limit is None) for note in notes], "note", 1.0),
+        room.fill("Warnings:", [_diagnostic(one) for one in warnings], "warning", 1.0),
+    ]
+    return Rendered(text="\n\n".join(part for part in parts if part), cut=room.cut)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Room:
+    """The characters that are left. The first item of a part is always shown."""
+
+    limit: int | None
+    cut: bool = False
+
+    def fill(self, title: str, items: Sequence[str], noun: str, share: float) -> str:
+        shown = list(items)
+        if self.limit is not None:
+            shown = self._fitting(items, int(self.limit * share))
+            self.limit -= sum(len(item) + 1 for item in shown)
+        more = len(items) - len(shown)
+        if more:
+            self.cut = True
+            shown.append(f"[{plural(more, f'more {noun}')}]")
+        self.cut = self.cut or any("more lines ...]" in item for item in shown)
+        return "\n".join([title, *shown] if title and shown else shown)
+
+    def _fitting(self, items: Sequence[str], room: int) -> list[str]:
+        shown: list[str] = []
+        for item in items:
+            room -= len(item) + 1
+            if room < 0 and shown:
+                break
+            shown.append(item)
+        return shown
+
+
+def _sum(rows: Iterable[PackageRow], name: str) -> int:
+    return sum(getattr(row, name) for row in rows)
+
+
+def _tests(row: PackageRow) -> str:
+    counts = (("failed", row.failed), ("passed", row.passed), ("skipped", row.skipped))
+    return ", ".join(f"{count} {word}" for word, count in counts if count) or "-"
+
+
+def _diagnostic(one: Diagnostic) -> str:
+    place = ":".join([one.path or one.package, *(str(number) for number in (one.line, one.column) if number)])
+    message = "\n  ".join(_middle(lines_of(one.message), _MESSAGE_LINES, 0))
+    return f"{place}: {message}" if place else message
+
+
+def _case(case: TestCase, *, whole: bool) -> str:
+    place = f" ({case.path}:{case.line})" if case.path and case.line else f" ({case.path})" if case.path else ""
+    lines = lines_of(clean(case.output).strip("\n"))
+    shown = lines if whole else _middle(lines, _HEAD_LINES, _TAIL_LINES)
+    return "\n".join([f"--- {case.package} {case.name}{place}", *(f"    {line}" for line in shown)])
+
+
+def _note(note: str, *, whole: bool) -> str:
+    lines = lines_of(clean(note).strip("\n"))
+    return "\n".join(lines if whole else _middle(lines, 5, _NOTE_LINES - 5))
+
+
+def _middle(lines: list[str], head: int, tail: int) -> list[str]:
+    """Return the lines, with those between the first and the last few left out if there are more."""
+    lines = [shorten(line, _LINE_CHARACTERS) for line in lines]
+    if len(lines) <= head + tail:
+        return lines
+    return [*lines[:head], f"[... {len(lines) - head - tail} more lines ...]", *lines[len(lines) - tail :]]
