@@ -180,6 +180,11 @@ def heard(messages: Sequence[Message]) -> list[str]:
     return said
 
 
+def words(text: str) -> list[str]:
+    """Return the text in the pieces that it streams in."""
+    return re.findall(r"\s*\S+|\s+$", text)
+
+
 def _said(part: Part) -> str:
     match part:
         case Text():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -40,19 +39,15 @@ class Scripted:
         heard = script.heard(request.messages)
         turn = self._script.reply(heard)
         await asyncio.sleep(turn.delay_s)
-        for word in _words(turn.thinking):
+        for word in script.words(turn.thinking):
             yield ThinkingChunk(text=word)
-        for word in _words(turn.text):
+        for word in script.words(turn.text):
             yield TextChunk(text=word)
             await asyncio.sleep(0)
         yield Completed(message=_message(turn), usage=self._script.usage(heard, turn), stop=turn.stop)
 
     async def close(self) -> None:
         """Nothing is held."""
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\s*\S+|\s+$", text)
 
 
 def _message(turn: Turn) -> Message:
