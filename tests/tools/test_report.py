@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from lang.base import BuildReport, Diagnostic, Project, TestCase, TestReport
+from tools.check_report import CheckReport, ProjectReport
+from tools.report import NO_PROJECT, headline, render, table
+
+PROJECT = Project(language="go", root=".")
+
+
+def error(path: str, line: int, message: str, package: str = "m/a") -> Diagnostic:
+    return Diagnostic(
+        path=path, line=line, column=2, severity="error", message=message, source="go build", package=package
+    )
+
+
+def case(
+    name: str, status: str = "passed", *, package: str = "m/a", output: str = "", seconds: float = 0.5
+) -> TestCase:
+    assert status in ("passed", "failed", "skipped")
+    return TestCase(package=package, name=name, status=status, output=output, seconds=seconds, path="a_test.go", line=7)
+
+
+def check(build: BuildReport | None, vet: BuildReport | None, test: TestReport | None) -> CheckReport:
+    return CheckReport(projects=(ProjectReport(project=PROJECT, build=build, vet=vet, test=test),), seconds=2.34)
+
+
+GOOD = BuildReport(ok=True, packages=("m/a", "m/b"))
+
+
+def test_green_is_one_line():
+    report = check(GOOD, GOOD, TestReport(ok=True, cases=(case("TestA"), case("TestB", "skipped"))))
+    assert render(report).text == "Green: 2 packages built, 1 test passed (1 skipped), 2.3 s."
+    assert report.problems == ()
+    assert report.green
+
+
+def test_green_without_tests_says_so():
+    assert render(check(GOOD, GOOD, TestReport(ok=True))).text == "Green: 2 packages built, no tests ran, 2.3 s."
+
+
+def test_no_project():
+    report = CheckReport(projects=(), seconds=0.1)
+    assert (report.green, render(report).text) == (False, NO_PROJECT)
+    assert report.problems == ("there is no project to build",)
+
+
+def test_red_build_and_tests():
+    found = error("a/a.go", 12, "undefined: foo\nhave this\nwant that")
+    build = BuildReport(ok=False, diagnostics=(found,), packages=("m/a", "m/b", "m/c"), failed=("m/a",))
+    vet = BuildReport(ok=False, diagnostics=(found,), packages=("m/a", "m/b", "m/c"), failed=("m/a",))
+    failed = case("TestB", "failed", package="m/b", output="    b_test.go:7: got 1, want 2\n")
+    report = check(
+        build, vet, TestReport(ok=False, cases=(failed, case("TestC", package="m/b"), case("T", package="m/c")))
+    )
+    assert render(report).text == (
+        "Red: 1 of 3 packages failed to build or vet, 1 of 3 tests failed, 2.3 s.\n"
+        "\n"
+        "package  build   vet  tests\n"
+        "m/a      failed  -    -\n"
+        "m/b      ok      ok   1 failed, 1 passed\n"
+        "1 other package is green.\n"
+        "\n"
+        "a/a.go:12:2: undefined: foo\n"
+        "  have this\n"
+        "  want that\n"
+        "\n"
+        "Failed tests:\n"
+        "--- m/b TestB (a_test.go:7)\n"
+        "        b_test.go:7: got 1, want 2"
+    )
+    assert report.problems == ("m/a does not build", "m/b: TestB fails")
+
+
+def test_a_failure_without_a_package_has_a_row_of_its_own():
+    build = BuildReport(ok=False, note="go: errors parsing go.mod:\ngo.mod:3: unknown directive: requires")
+    report = check(build, None, None)
+    (row,) = report.rows
+    assert (row.package, row.build, row.vet, row.green) == (".", "failed", "-", False)
+    assert "unknown directive: requires" in render(report).text
+    assert report.problems == (". does not build",)
+
+
+def test_a_crashed_test_program_is_a_problem_too():
+    report = check(GOOD, None, TestReport(ok=False, cases=(case("TestA"),), note="signal: killed"))
+    assert report.problems == ("go .: signal: killed",)
+    assert [row.package for row in report.rows if not row.green] == ["."]
+    assert "signal: killed" in render(report).text
+
+
+def test_floods_are_cut_counted_and_kept_whole():
+    errors = tuple(error(f"a/file{number}.go", number + 1, "undefined: something " * 5) for number in range(200))
+    lines = "".join(f"line {number}\n" for number in range(500))
+    cases = tuple(case(f"Test{number}", "failed", output=lines) for number in range(40))
+    build = BuildReport(ok=False, diagnostics=errors, packages=("m/a",), failed=("m/a",))
+    report = check(build, None, TestReport(ok=False, cases=cases))
+    rendered = render(report)
+    assert rendered.cut
+    assert len(rendered.text) < 9000
+    assert "more errors]" in rendered.text
+    assert "more failed tests]" in rendered.text
+    assert "[... 460 more lines ...]" in rendered.text
+    whole = render(report, limit=None)
+    assert not whole.cut
+    assert "a/file199.go:200:2" in whole.text
+    assert whole.text.count("line 499") == 40
+
+
+def test_tests_of_a_subtest_are_not_timed_twice():
+    report = check(GOOD, None, TestReport(ok=True, cases=(case("TestA"), case("TestA/one"), case("TestA/two"))))
+    assert report.rows[0].seconds == 0.5
+    assert report.rows[0].passed == 3
+
+
+def test_warnings_are_shown_when_green():
+    warning = Diagnostic(path="a.ml", line=3, column=1, severity="warning", message="unused x", source="dune")
+    report = check(BuildReport(ok=True, diagnostics=(warning,), packages=("lib",)), None, TestReport(ok=True))
+    assert render(report).text.endswith("Warnings:\na.ml:3:1: unused x")
+    assert table(report) == ""
+    assert headline(report).startswith("Green")
