@@ -1,0 +1,104 @@
+"""Chooses a sandbox and starts it: Docker where an engine answers, else bubblewrap."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from containers.base import Container, ContainerUnavailable
+from containers.bubblewrap import BubblewrapContainer, BubblewrapSpec
+from containers.recipe import recipe
+
+Kind = Literal["docker", "bubblewrap", "auto"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchSpec:
+    """What a session's sandbox is for."""
+
+    repository: Path
+    """The user's checkout: names the caches, and may bring `.bactrian/Dockerfile`. Nothing of it is mounted."""
+    workspace: Path
+    cache_folder: Path
+    """Bactrian's own cache directory on the host."""
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    image_registry: str = ""
+    memory_bytes: int | None = None
+    cpus: float | None = None
+    host_paths: Sequence[Path] = ()
+
+
+async def launch(kind: Kind, spec: LaunchSpec, progress: Callable[[str], None]) -> Container:
+    """Start a sandbox, making what it needs on first use. Raises ContainerUnavailable."""
+    if kind == "auto":
+        kind = "docker" if await asyncio.to_thread(engine_answers) else "bubblewrap"
+    if kind == "docker":
+        return await _docker(spec, progress)
+    return await _bubblewrap(spec, progress)
+
+
+def engine_answers() -> bool:
+    """Whether a Docker engine can be used."""
+    from containers.docker import connect
+
+    try:
+        connect().close()
+    except ContainerUnavailable:
+        return False
+    return True
+
+
+def clone_owner() -> tuple[int, int] | None:
+    """Return whom the clone must belong to; None where it is right as the host's user made it."""
+    from containers.docker import session_user
+
+    return session_user() if os.geteuid() == 0 else None
+
+
+def repository_id(repository: Path) -> str:
+    """Return twelve hexadecimal digits that name a repository's caches."""
+    return hashlib.sha256(os.fsencode(os.path.realpath(repository))).hexdigest()[:12]
+
+
+async def _docker(spec: LaunchSpec, progress: Callable[[str], None]) -> Container:
+    from containers.docker import DockerContainer, DockerSpec
+    from containers.images import ensure_image
+
+    image = await asyncio.to_thread(
+        ensure_image, recipe(spec.repository), registry=spec.image_registry, progress=progress
+    )
+    return await DockerContainer.start(
+        DockerSpec(
+            image=image,
+            workspace=spec.workspace,
+            cache_volume=f"bactrian-cache-{repository_id(spec.repository)}",
+            environment=spec.environment,
+            memory_bytes=spec.memory_bytes,
+            cpus=spec.cpus,
+        )
+    )
+
+
+async def _bubblewrap(spec: LaunchSpec, progress: Callable[[str], None]) -> Container:
+    from containers.rootfs import ensure_rootfs
+
+    wanted = recipe(spec.repository)
+    root: Path | None = None
+    try:
+        root = await asyncio.to_thread(ensure_rootfs, wanted, spec.cache_folder, progress=progress)
+    except ContainerUnavailable as error:
+        progress(f"using the host's toolchains: {error}")
+    cache = spec.cache_folder / "repositories" / repository_id(spec.repository)
+    cache.mkdir(parents=True, exist_ok=True)
+    if whom := clone_owner():
+        os.chown(cache, *whom)
+    return await BubblewrapContainer.start(
+        BubblewrapSpec(
+            workspace=spec.workspace, cache=cache, root=root, environment=spec.environment, host_paths=spec.host_paths
+        )
+    )
