@@ -7,14 +7,13 @@ import contextlib
 import os
 import socket
 import struct
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from containers.base import CACHE, WORKSPACE, ContainerUnavailable
-from containers.supervised import SupervisedContainer, call_soon, supervisor_argv
+from containers.supervised import SupervisedContainer, supervisor_argv
 
 if TYPE_CHECKING:
     import docker
@@ -67,58 +66,31 @@ def connect() -> docker.DockerClient:
 
 
 class _Attached:
-    """A channel over the engine's attach connection: raw bytes in, frames of 8-byte headers out.
+    """A channel over the engine's attach connection: raw bytes in, frames of 8-byte headers out."""
 
-    The SDK's sockets block, so a thread reads; `settimeout(None)` lets it wait for as long as the container lives.
-    """
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._socket = connection
-        self._loop = asyncio.get_running_loop()
-        self._received: asyncio.Queue[bytes] = asyncio.Queue()
-        self._lock = asyncio.Lock()
-        connection.settimeout(None)
-        threading.Thread(target=self._read, name="docker attach", daemon=True).start()
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
 
     async def send(self, data: bytes) -> None:
-        async with self._lock:
-            if len(data) < 32_768:  # fits a socket's buffer: cheaper than a thread
-                self._socket.sendall(data)
-            else:
-                await asyncio.to_thread(self._socket.sendall, data)
+        self._writer.write(data)
+        await self._writer.drain()
 
     async def receive(self) -> bytes:
-        return await self._received.get()
+        try:
+            while True:
+                stream, size = struct.unpack(">BxxxI", await self._reader.readexactly(8))
+                data = await self._reader.readexactly(size)
+                if stream == 1 and data:
+                    return data
+        except (asyncio.IncompleteReadError, OSError):
+            return b""
 
     async def close(self) -> None:
-        try:
-            self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return
-
-    def _read(self) -> None:
-        buffer = bytearray()
-        while True:
-            try:
-                data = self._socket.recv(262_144)
-            except OSError:
-                data = b""
-            if not data:
-                call_soon(self._loop, lambda: self._received.put_nowait(b""))
-                return
-            buffer += data
-            out = bytearray()
-            at = 0
-            while len(buffer) - at >= 8:
-                stream, size = struct.unpack_from(">BxxxI", buffer, at)
-                if len(buffer) - at - 8 < size:
-                    break
-                if stream == 1:
-                    out += buffer[at + 8 : at + 8 + size]
-                at += 8 + size
-            del buffer[:at]
-            if out:
-                call_soon(self._loop, lambda piece=bytes(out): self._received.put_nowait(piece))
+        # What is still unsent need not arrive; flushing it could take for ever.
+        self._writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
 
 
 class DockerContainer(SupervisedContainer):
@@ -141,7 +113,7 @@ class DockerContainer(SupervisedContainer):
         except BaseException:
             client.close()
             raise
-        container = cls(_Attached(connection), client, engine_container)
+        container = cls(_Attached(*await asyncio.open_connection(sock=connection)), client, engine_container)
         try:
             await container.ready()
             if (await container.exec(["test", "-w", CACHE], cwd="/")).exit_code:
@@ -197,16 +169,27 @@ def _start(client: docker.DockerClient, spec: DockerSpec) -> tuple[EngineContain
             stdin_open=True,
             **options,
         )
-        # Attached before it starts, so that not a byte is lost. The SDK hands a wrapper around the socket out.
-        attach: Any = getattr(container, "attach_socket")  # noqa: B009 - its stub leaves `params` untyped
-        attached: Any = attach(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-        connection = cast("socket.socket", getattr(attached, "_sock", attached))
+        # Attached before it starts, so that not a byte is lost.
+        connection = _attach(container)
         container.start()
     except docker.errors.ImageNotFound as error:
         raise ContainerUnavailable(f"no image {spec.image}: `bactrian image` builds it") from error
     except docker.errors.DockerException as error:
         raise ContainerUnavailable(f"the Docker engine refuses to start a container: {_first_line(error)}") from error
     return container, connection
+
+
+def _attach(container: EngineContainer) -> socket.socket:
+    """Return a socket of our own to the container's streams; what the SDK wraps around its own is closed."""
+    attach: Any = getattr(container, "attach_socket")  # noqa: B009 - its stub leaves `params` untyped
+    attached: Any = attach(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+    try:
+        if not isinstance(attached, socket.SocketIO):
+            raise ContainerUnavailable("DOCKER_HOST must lead to a local engine: unix:// or plain tcp://")
+        return socket.socket(fileno=os.dup(attached.fileno()))
+    finally:
+        getattr(attached, "_response", attached).close()
+        attached.close()
 
 
 def _own_cache(client: docker.DockerClient, spec: DockerSpec, uid: int, gid: int) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from containers.base import ContainerUnavailable
@@ -34,9 +36,29 @@ def ensure_rootfs(recipe: Recipe, cache: Path, *, progress: Callable[[str], None
         raise ContainerUnavailable(
             "laying out the image's root file system needs root: run `bactrian image` as root once"
         )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(path.with_name(path.name + ".lock"), progress):
+        if not path.is_dir():
+            _make(recipe, path, progress)
+    return path
+
+
+@contextlib.contextmanager
+def _alone(lock: Path, progress: Callable[[str], None]) -> Generator[None]:
+    """Hold a file's lock, which the kernel takes back even from a process that was killed."""
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress("another process is laying out the session image; waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _make(recipe: Recipe, path: Path, progress: Callable[[str], None]) -> None:
     part = path.with_name(path.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    part.mkdir()
     if _engine_has(recipe):
         progress("copying the session image out of the Docker engine (once; 3 GB)")
         export_image(recipe.project_tag, part)
@@ -50,7 +72,6 @@ def ensure_rootfs(recipe: Recipe, cache: Path, *, progress: Callable[[str], None
             _run_script(recipe, part, script, progress)
     # Last, so that a directory of this name is always whole.
     part.rename(path)
-    return path
 
 
 def _engine_has(recipe: Recipe) -> bool:

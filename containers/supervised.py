@@ -9,10 +9,10 @@ import importlib.resources
 import json
 import os
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Protocol, Self, cast
+from typing import Any, Protocol, Self
 
 from containers.base import (
     DEFAULT_LIMIT_BYTES,
@@ -395,11 +395,3 @@ class SupervisedContainer:
             self._ready.exception()
         for job in list(self._jobs.values()):
             job.on_death(self._died)
-
-
-def call_soon(loop: asyncio.AbstractEventLoop, action: Callable[[], object]) -> None:
-    """Run `action` in `loop` from another thread; a loop that has ended is no error."""
-    try:
-        loop.call_soon_threadsafe(cast("Callable[[], None]", action))
-    except RuntimeError:
-        return
