@@ -10,7 +10,7 @@ from lang.base import Language, Project, StepOutput
 from tools.base import ToolContext, ToolError, ToolResult, ToolSpec
 from tools.report import NO_PROJECT
 from tools.steps import Runner
-from tools.text import clean, lines_of, shorten
+from tools.text import brief, clean, lines_of, shorten
 from tools.tree import changes, projects, snapshot
 
 _EXPORTS_CHARACTERS = 4000
@@ -40,7 +40,7 @@ class AddDependency:
     )
 
     def summary(self, arguments: Mapping[str, Any]) -> str:
-        return " ".join(filter(None, [arguments["name"], arguments.get("version")]))
+        return brief(arguments["name"], arguments.get("version", ""))
 
     async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         name, version = arguments["name"].strip(), arguments.get("version") or None

@@ -8,7 +8,7 @@ from typing import Any
 
 from containers.base import ExecResult
 from tools.base import ToolContext, ToolResult, ToolSpec
-from tools.text import clean, clip, shorten
+from tools.text import brief, clean, clip
 
 LIMIT_BYTES = 16_000
 _DEFAULT_TIMEOUT_S = 120
@@ -46,7 +46,7 @@ class Bash:
         self._numbers = count(1)
 
     def summary(self, arguments: Mapping[str, Any]) -> str:
-        return shorten(" ".join(arguments["command"].split()), 120)
+        return brief(arguments["command"])
 
     async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         timeout_s = arguments.get("timeout_s", _DEFAULT_TIMEOUT_S)

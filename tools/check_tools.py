@@ -10,6 +10,7 @@ from tools.base import ToolContext, ToolResult, ToolSpec
 from tools.check import run_check
 from tools.check_report import CheckReport
 from tools.report import headline, render, table
+from tools.text import brief
 
 _PACKAGES: Mapping[str, Any] = {
     "type": "array",
@@ -35,7 +36,7 @@ class Check:
         self._numbers = count(1)
 
     def summary(self, arguments: Mapping[str, Any]) -> str:
-        return " ".join(arguments.get("packages") or ["everything"])
+        return brief(*(arguments.get("packages") or ["everything"]))
 
     async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         label = f"check-{next(self._numbers)}"
@@ -72,7 +73,7 @@ class RunTests:
         self._numbers = count(1)
 
     def summary(self, arguments: Mapping[str, Any]) -> str:
-        return " ".join([*(arguments.get("packages") or ["everything"]), arguments.get("run", "")]).strip()
+        return brief(*(arguments.get("packages") or ["everything"]), arguments.get("run", ""))
 
     async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         label = f"test-{next(self._numbers)}"

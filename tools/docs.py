@@ -9,6 +9,7 @@ from typing import Any
 from lang.base import Documentation, Language, Project
 from tools.base import ToolContext, ToolResult, ToolSpec
 from tools.steps import Runner
+from tools.text import brief
 from tools.tree import projects
 
 _LIMIT_CHARACTERS = 10_000
@@ -42,7 +43,7 @@ class Docs:
         self._numbers = count(1)
 
     def summary(self, arguments: Mapping[str, Any]) -> str:
-        return arguments["symbol"]
+        return brief(arguments["symbol"])
 
     async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         symbol = arguments["symbol"].strip()

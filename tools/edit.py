@@ -10,7 +10,7 @@ from tools.diff import change, snippets, unified
 from tools.edits import Edit, EditFailed, apply_edits
 from tools.files import missing
 from tools.paths import Place, file_errors, writable
-from tools.text import Decoded, decode, encode, plural
+from tools.text import Decoded, brief, decode, encode, plural
 
 
 class EditFile:
@@ -50,7 +50,7 @@ class EditFile:
 
     def summary(self, arguments: Mapping[str, Any]) -> str:
         count = len(arguments["edits"])
-        return arguments["path"] if count == 1 else f"{arguments['path']} ({plural(count, 'edit')})"
+        return brief(arguments["path"], "" if count == 1 else f"({plural(count, 'edit')})")
 
     async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         place = writable(arguments["path"])

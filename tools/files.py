@@ -11,7 +11,7 @@ from containers.base import Container
 from tools.base import ToolContext, ToolError, ToolResult, ToolSpec
 from tools.diff import change, unified
 from tools.paths import Place, file_errors, readable, writable
-from tools.text import Decoded, decode, encode, lines_of, numbered, plural, shorten
+from tools.text import Decoded, brief, decode, encode, lines_of, numbered, plural, shorten
 
 _LIMIT_LINES = 2000
 _LIMIT_CHARACTERS = 64_000
@@ -44,7 +44,7 @@ class ReadFile:
 
     def summary(self, arguments: Mapping[str, Any]) -> str:
         path, start, end = arguments["path"], arguments.get("start_line"), arguments.get("end_line")
-        return path if start is None and end is None else f"{path} {start or 1}-{end or ''}"
+        return brief(path) if start is None and end is None else brief(path, f"{start or 1}-{end or ''}")
 
     async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         place = readable(arguments["path"], context)
@@ -84,7 +84,7 @@ class WriteFile:
     )
 
     def summary(self, arguments: Mapping[str, Any]) -> str:
-        return f"{arguments['path']} ({plural(len(lines_of(arguments['content'])), 'line')})"
+        return brief(arguments["path"], f"({plural(len(lines_of(arguments['content'])), 'line')})")
 
     async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         place, content = writable(arguments["path"]), str(arguments["content"])
@@ -147,10 +147,10 @@ def _excerpt(path: str, decoded: Decoded, start: int, end: int | None) -> ToolRe
     lines = lines_of(decoded.shown)
     if not lines:
         return ToolResult(content=f"{path} is empty.")
-    if start > len(lines):
-        raise ToolError(f"{path} has only {plural(len(lines), 'line')}; start_line {start} is beyond its end.")
     if end is not None and end < start:
         raise ToolError(f"end_line {end} comes before start_line {start}.")
+    if start > len(lines):
+        raise ToolError(f"{path} has only {plural(len(lines), 'line')}; start_line {start} is beyond its end.")
     chosen = _fitting(lines[start - 1 : end])
     last = start + len(chosen) - 1
     notes = _notes(decoded, complete=last >= min(end or len(lines), len(lines)), last=last, total=len(lines))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tools.base import ToolContext, ToolResult, ToolSpec
-from tools.text import shorten
+from tools.text import brief
 
 FINISH = "finish"
 """Its name, for the loop: it lets the other calls of a reply run first and then checks."""
@@ -32,7 +32,7 @@ class Finish:
     )
 
     def summary(self, arguments: Mapping[str, Any]) -> str:
-        return shorten(" ".join(arguments["summary"].split()), 120)
+        return brief(arguments["summary"])
 
     async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         """Acknowledge; without a loop there is nobody who checks."""

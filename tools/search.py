@@ -9,7 +9,7 @@ from typing import Any
 from containers.base import WORKSPACE, Container, ExecResult
 from tools.base import ToolContext, ToolError, ToolResult, ToolSpec
 from tools.paths import READABLE, readable
-from tools.text import plural, shorten
+from tools.text import brief, plural, shorten
 
 _LIMIT_LINES = 200
 _LIMIT_CHARACTERS = 16_000
@@ -43,8 +43,8 @@ class Search:
     )
 
     def summary(self, arguments: Mapping[str, Any]) -> str:
-        where = [arguments[name] for name in ("path", "glob") if arguments.get(name)]
-        return shorten(" in ".join([arguments["pattern"], *where]), 120)
+        where = [f"in {arguments[name]}" for name in ("path", "glob") if arguments.get(name)]
+        return brief(arguments["pattern"], *where)
 
     async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         path = await _target(arguments.get("path") or ".", context)

@@ -41,6 +41,11 @@ def shorten(line: str, limit: int) -> str:
     return line if len(line) <= limit else f"{line[:limit]}… ({len(line) - limit} more characters)"
 
 
+def brief(*words: str) -> str:
+    """Return words on one line of moderate length, for people."""
+    return shorten(" ".join(" ".join(words).split()), 120)
+
+
 def plural(count: int, noun: str) -> str:
     """Return `1 line`, `2 lines`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

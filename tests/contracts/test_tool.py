@@ -1,0 +1,113 @@
+"""What every `Tool` promises, held against Bactrian's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from containers.base import Container
+from tools.base import Tool, ToolContext, ToolError
+from tools.registry import FINISH, Registry, default_tools
+
+CONTRACT: Mapping[str, tuple[str, ...]] = {
+    "bash": ("command", "timeout_s?"),
+    "read_file": ("path", "start_line?", "end_line?"),
+    "write_file": ("path", "content"),
+    "edit_file": ("path", "edits"),
+    "search": ("pattern", "path?", "glob?"),
+    "add_dependency": ("name", "version?"),
+    "docs": ("symbol",),
+    "check": ("packages?",),
+    "test": ("packages?", "run?"),
+    "finish": ("summary",),
+}
+MOST_DESCRIPTION = 320
+MOST_BYTES = 6000
+TOOLS = default_tools()
+every_tool = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.spec.name)
+
+
+def sample(schema: Mapping[str, Any], *, full: bool) -> Any:
+    """Return a value that fits a schema: everything it may have, or only what it must."""
+    match schema["type"]:
+        case "object":
+            names = schema["properties"] if full else schema.get("required", [])
+            return {name: sample(schema["properties"][name], full=full) for name in names}
+        case "array":
+            return [sample(schema["items"], full=full)] * 2
+        case "integer":
+            return schema.get("minimum", 0)
+        case "boolean":
+            return True
+        case kind:
+            assert kind == "string"
+            return "a b\nc"
+
+
+def test_names_and_parameters_are_the_contract():
+    found: dict[str, tuple[str, ...]] = {}
+    for tool in TOOLS:
+        schema = tool.spec.parameters
+        required = schema.get("required", [])
+        found[tool.spec.name] = tuple(name if name in required else f"{name}?" for name in schema["properties"])
+    assert found == CONTRACT
+
+
+def test_all_of_them_together_are_short():
+    specs = [
+        {"name": spec.name, "description": spec.description, "parameters": spec.parameters}
+        for spec in Registry(TOOLS).definitions()
+    ]
+    assert len(json.dumps(specs, ensure_ascii=False).encode()) < MOST_BYTES
+
+
+@every_tool
+def test_the_schema_is_a_closed_object(tool: Tool):
+    schema = tool.spec.parameters
+    Draft202012Validator.check_schema(schema)  # pyright: ignore[reportUnknownMemberType] the stubs leave a type open
+    assert schema["type"] == "object"
+    assert schema["additionalProperties"] is False
+
+
+@every_tool
+def test_the_description_is_short_plain_text(tool: Tool):
+    assert 40 < len(tool.spec.description) <= MOST_DESCRIPTION
+    assert "\n" not in tool.spec.description
+    assert tool.spec.effect in ("read", "write", "execute", "network")
+
+
+@every_tool
+@pytest.mark.parametrize("full", [True, False])
+def test_any_valid_call_has_a_summary_of_one_line(tool: Tool, full: bool):
+    arguments = sample(tool.spec.parameters, full=full)
+    assert Registry(TOOLS).arguments(tool.spec.name, arguments) == arguments
+    summary = tool.summary(arguments)
+    assert summary
+    assert "\n" not in summary
+
+
+@every_tool
+async def test_any_valid_call_ends_in_a_result_or_a_tool_error(tool: Tool, bubblewrap_container: Container):
+    context = ToolContext(container=bubblewrap_container, languages=())
+    try:
+        content = (await tool.run(sample(tool.spec.parameters, full=True), context)).content
+    except ToolError as error:
+        content = str(error)
+    assert content
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/shadow", "/proc/self/environ", "a/../../etc/passwd", "/workspacex/y"])
+@pytest.mark.parametrize("name", ["read_file", "write_file", "edit_file", "search"])
+async def test_paths_do_not_leave_the_workspace(name: str, path: str, bubblewrap_container: Container):
+    registry = Registry(TOOLS)
+    arguments = {**sample(registry.get(name).spec.parameters, full=False), "path": path}
+    with pytest.raises(ToolError, match="outside the workspace"):
+        await registry.get(name).run(arguments, ToolContext(container=bubblewrap_container, languages=()))
+
+
+def test_the_loop_knows_finish_by_its_name():
+    assert FINISH in Registry(TOOLS).names
