@@ -128,12 +128,13 @@ class ToolFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileChanged:
-    """A tool wrote a file. `path` is relative to the workspace."""
+    """A tool wrote a file. `path` is relative to the workspace. Comes before the `ToolFinished` of its call."""
 
     kind: Literal["file_changed"] = "file_changed"
     path: str
     added: int
     removed: int
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
