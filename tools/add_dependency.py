@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from containers.base import Container
 from lang.base import Language, Project, StepOutput
 from tools.base import ToolContext, ToolError, ToolResult, ToolSpec
+from tools.paths import file_errors
 from tools.report import NO_PROJECT
 from tools.steps import Runner
-from tools.text import brief, clean, lines_of, shorten
-from tools.tree import changes, projects, snapshot
+from tools.text import brief, clean, decode, encode, lines_of, shorten
+from tools.tree import changes, files, projects, snapshot
 
 _EXPORTS_CHARACTERS = 4000
 _ERROR_LINES = 15
@@ -52,8 +54,9 @@ class AddDependency:
         failures: list[str] = []
         # A language refuses at once a name that can't be one of its own, so trying each in turn costs next to nothing.
         for target in targets:
-            failure = await _add(runner, target, name, version, context)
+            failure = await _fetch(runner, target, name, version, context)
             if failure is None:
+                await _record(context.container, target, name, version)
                 return await _added(runner, target, name, before, context)
             failures.append(failure if len(targets) == 1 else f"{target.language.name}: {failure}")
         raise ToolError(f"{name} was not added.\n" + "\n".join(failures))
@@ -76,7 +79,20 @@ def _targets(found: Sequence[tuple[Language, Project]]) -> list[_Target]:
     return list(targets.values())
 
 
-async def _add(runner: Runner, target: _Target, name: str, version: str | None, context: ToolContext) -> str | None:
+async def _record(container: Container, target: _Target, name: str, version: str | None) -> None:
+    """Write the build files' edits that the steps did not make themselves."""
+    texts: dict[str, str] = {}
+    for path in target.language.build_files(target.project, await files(container)):
+        with file_errors(path):
+            decoded = decode(await container.read(path))
+        if decoded is not None:
+            texts[path] = decoded.text
+    for edit in target.language.record_dependency(target.project, name, version, texts):
+        with file_errors(edit.path):
+            await container.write(edit.path, encode(edit.content))
+
+
+async def _fetch(runner: Runner, target: _Target, name: str, version: str | None, context: ToolContext) -> str | None:
     """Run the steps; return what the first that failed says, None if all went well."""
     for step in target.language.add_dependency(target.project, name, version):
         output = await runner.run(target.language, step)
@@ -99,9 +115,9 @@ async def _added(runner: Runner, target: _Target, name: str, before: str, contex
     others = (
         f" There are {target.others} more {target.language.name} projects; they don't have it." if target.others else ""
     )
-    files = ", ".join(change.path for change in changed)
+    written = ", ".join(change.path for change in changed)
     head = f"Added {name}{where}.{others} " + (
-        f"Changed: {files}." if files else "No file changed: it was there already."
+        f"Changed: {written}." if written else "No file changed: it was there already."
     )
     return ToolResult(content=f"{head}\n\n{shown}".strip(), display=head, changes=changed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -39,4 +40,6 @@ class Runner:
         )
 
     def _at_home(self, output: str) -> str:
-        return output if self.root == WORKSPACE else output.replace(f"{self.root}/", f"{WORKSPACE}/")
+        if self.root == WORKSPACE:
+            return output
+        return re.sub(rf"{re.escape(self.root)}(?![\w.-])", WORKSPACE, output)
