@@ -73,6 +73,8 @@ class ScriptedCall:
 
     name: str
     arguments: str
+    input: Mapping[str, Any] | None = None
+    """What `arguments` was made from; None where the script gives the raw text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +142,7 @@ class Script:
         def fill(text: str) -> str:
             return re.sub(r"\{\{(\w+)\}\}", value, text)
 
-        calls = tuple(replace(call, arguments=_fill_json(call.arguments, fill)) for call in turn.calls)
+        calls = tuple(_fill_call(call, fill) for call in turn.calls)
         return replace(turn, text=fill(turn.text), thinking=fill(turn.thinking), calls=calls)
 
 
@@ -211,11 +213,13 @@ def _turn(script: str, number: int, table: Mapping[str, Any]) -> Turn:
 def _call(script: str, number: int, table: Mapping[str, Any]) -> ScriptedCall:
     if "input" in table and "arguments" in table:
         raise ScriptError(f"{script}: turn {number}: a call has `input` or `arguments`, not both")
+    if "arguments" in table:
+        return ScriptedCall(name=table["name"], arguments=table["arguments"])
+    given = table.get("input", {})
     try:
-        arguments = table.get("arguments", json.dumps(table.get("input", {}), ensure_ascii=False))
+        return ScriptedCall(name=table["name"], arguments=_json(given), input=given)
     except TypeError as error:
         raise ScriptError(f"{script}: turn {number}: the input of {table['name']} is not JSON: {error}") from error
-    return ScriptedCall(name=table["name"], arguments=arguments)
 
 
 def _pattern(script: str, number: int, pattern: str) -> re.Pattern[str]:
@@ -244,12 +248,14 @@ def _complaint(script: str, number: int, missing: Sequence[str], said: str) -> s
     return f"{script}: turn {number} expected {patterns}; what was said ends in:\n{shown}"
 
 
-def _fill_json(arguments: str, fill: Callable[[str], str]) -> str:
-    try:
-        value = json.loads(arguments)
-    except json.JSONDecodeError:
-        return fill(arguments)
-    return json.dumps(_map_strings(value, fill), ensure_ascii=False)
+def _fill_call(call: ScriptedCall, fill: Callable[[str], str]) -> ScriptedCall:
+    if call.input is None:
+        return replace(call, arguments=fill(call.arguments))
+    return replace(call, arguments=_json(_map_strings(call.input, fill)))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _map_strings(value: Any, change: Callable[[str], str]) -> Any:

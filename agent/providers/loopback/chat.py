@@ -57,13 +57,14 @@ class Chat:
         for word in words(turn.text):
             yield {"content": word}
         for at, call in enumerate(turn.calls):
-            whole = self._call(answer, at, call) | {"index": at}
+            index = 0 if "same-index" in answer.quirks else at
+            whole = self._call(answer, at, call) | {"index": index}
             if "whole-calls" in answer.quirks:
                 yield {"tool_calls": [whole]}
                 continue
             yield {"tool_calls": [whole | {"function": {"name": call.name, "arguments": ""}}]}
             for piece in pieces(call):
-                yield {"tool_calls": [{"index": at, "function": {"arguments": piece}}]}
+                yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
 
     def _call(self, answer: Answer, at: int, call: ScriptedCall) -> Json:
         named = {} if "no-ids" in answer.quirks else {"id": answer.turn.call_id(at)}

@@ -38,13 +38,16 @@ class Refuse:
     retry_after_s: float | None = None
 
 
+How = Literal["cut", "reset", "end", "error"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Break:
     """Send `after_events` events of the stream, then: `cut` the connection in the middle of the body, `reset` it,
     `end` the body as if it were whole, or send an `error` event with `code` as its type.
     """
 
-    how: Literal["cut", "reset", "end", "error"]
+    how: How
     after_events: int = 0
     code: str = "overloaded_error"
 

@@ -10,8 +10,8 @@ from typing import Any, Literal, Protocol
 from agent.messages import Usage
 from agent.providers.script import ScriptedCall, Turn
 
-Quirk = Literal["no-ids", "no-usage", "no-done", "whole-calls", "redacted-thinking"]
-"""How servers differ: calls without ids, no usage, no `[DONE]`, calls in one piece, thinking that is hidden."""
+Quirk = Literal["no-ids", "no-usage", "no-done", "whole-calls", "same-index", "redacted-thinking"]
+"""How servers differ: no call ids, no usage, no `[DONE]`, calls in one piece, all calls at index 0, thinking hidden."""
 
 Json = dict[str, Any]
 _PIECE_CHARACTERS = 16
