@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import subprocess
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +28,26 @@ def call(context: ToolContext) -> Call:
     """Call tools of one session."""
     registry = Registry(default_tools())
 
-    async def run(name: str, **arguments: Any) -> ToolResult:
-        return await registry.get(name).run(registry.arguments(name, arguments), context)
+    async def run(tool: str, /, **arguments: Any) -> ToolResult:
+        return await registry.get(tool).run(registry.arguments(tool, arguments), context)
 
     return run
+
+
+LayOut = Callable[[Mapping[str, str]], None]
+"""Writes files into the workspace, which becomes a git repository."""
+
+
+@pytest.fixture
+def lay_out(workspace: Path) -> LayOut:
+    """Write files as the session's user would have."""
+
+    def write(files: Mapping[str, str]) -> None:
+        for name, text in files.items():
+            (workspace / name).parent.mkdir(parents=True, exist_ok=True)
+            (workspace / name).write_text(text)
+        if not (workspace / ".git").exists():
+            subprocess.run(["git", "init", "-q", workspace], check=True)
+        subprocess.run(["chown", "-R", "--reference", workspace, workspace], check=True)
+
+    return write

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,21 +11,21 @@ Call = Callable[..., Awaitable[ToolResult]]
 
 
 @pytest.fixture(autouse=True)
-def _repository(workspace: Path) -> None:  # pyright: ignore[reportUnusedFunction] pytest finds it by itself
-    for name, text in {
-        "a.go": "package a\n\nfunc Alpha() {}\nfunc (s *S) Beta() {}\n",
-        "sub/b.go": "package b\nvar alpha = Alpha(\n",
-        "sub/c.ml": "let alpha = 1\n",
-        "built/x.go": "Alpha\n",
-        ".gitignore": "built/\n",
-        ".github/w.yml": "name: Alpha\n",
-        "long.txt": "Omega" * 1000 + "\n",
-    }.items():
-        (workspace / name).parent.mkdir(exist_ok=True)
-        (workspace / name).write_text(text)
+def _repository(  # pyright: ignore[reportUnusedFunction] pytest finds it by itself
+    workspace: Path, lay_out: Callable[[Mapping[str, str]], None]
+) -> None:
     (workspace / "etc").symlink_to("/etc")
-    subprocess.run(["git", "init", "-q", workspace], check=True)
-    subprocess.run(["chown", "-R", "--reference", workspace, workspace], check=True)
+    lay_out(
+        {
+            "a.go": "package a\n\nfunc Alpha() {}\nfunc (s *S) Beta() {}\n",
+            "sub/b.go": "package b\nvar alpha = Alpha(\n",
+            "sub/c.ml": "let alpha = 1\n",
+            "built/x.go": "Alpha\n",
+            ".gitignore": "built/\n",
+            ".github/w.yml": "name: Alpha\n",
+            "long.txt": "Omega" * 1000 + "\n",
+        }
+    )
 
 
 async def test_hits_are_grouped_by_file(call: Call):

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import pytest
+
+from containers.base import Container
+from lang.go import Go
+from tools.base import ToolContext, ToolResult
+from tools.check import run_check
+
+Call = Callable[..., Awaitable[ToolResult]]
+LayOut = Callable[[Mapping[str, str]], None]
+
+MODULE: Mapping[str, str] = {
+    "go.mod": "module example.com/m\n\ngo 1.24\n",
+    "a/a.go": "package a\n\n// Double doubles.\nfunc Double(x int) int { return 2 * x }\n",
+    "a/a_test.go": (
+        'package a\n\nimport "testing"\n\nfunc TestDouble(t *testing.T) {\n\tif got := Double(2); got != 4 {\n'
+        '\t\tt.Errorf("got %d", got)\n\t}\n}\n'
+    ),
+    "b/b.go": "package b\n\nfunc B() {}\n",
+}
+
+
+@pytest.fixture
+def context(bubblewrap_container: Container) -> ToolContext:
+    return ToolContext(container=bubblewrap_container, languages=(Go(),))
+
+
+async def test_green(call: Call, lay_out: LayOut, context: ToolContext):
+    lay_out(MODULE)
+    seen: list[str] = []
+    context.on_output = seen.append
+    result = await call("check")
+    assert result.content.startswith("Green: 2 packages built, 1 test passed, ")
+    assert [line.split(",")[0] for line in seen] == ["go build: ok", "go vet: ok", "go test: ok"]
+    assert (await call("test", run="TestDouble")).content.startswith("Green: ")
+
+
+async def test_red_says_where_and_why(call: Call, lay_out: LayOut):
+    files = {
+        "a/a.go": "package a\n\nfunc Double(x int) int { return 3 * x }\n",
+        "b/b.go": 'package b\n\nimport "strings"\n\nfunc B() string { return strings.Shout("x") }\n',
+    }
+    lay_out({**MODULE, **files})
+    content = (await call("check")).content
+    assert content.startswith("Red: 1 of 2 packages failed to build or vet, 1 of 1 tests failed, ")
+    assert "b/b.go:5:34: undefined: strings.Shout" in content
+    assert "--- example.com/m/a TestDouble" in content
+    assert "got 6" in content
+    assert content.count("undefined: strings.Shout") == 1
+    kept = (await call("bash", command="cd /tmp/bactrian && ls check*")).content
+    assert kept.splitlines() == ["check-1-go-build.log", "check-1-go-test.log", "check-1-go-vet.log"]
+
+
+async def test_packages_and_run_narrow(call: Call, lay_out: LayOut):
+    lay_out({**MODULE, "b/b.go": "package b\n\nfunc B() { return 1 }\n"})
+    assert (await call("check", packages=["./a"])).content.startswith("Green: 1 package built, 1 test passed")
+    assert "too many return values" in (await call("check", packages=["b"])).content
+    assert "no tests ran" in (await call("test", packages=["./a"], run="TestNothing")).content
+
+
+async def test_another_tree_reads_as_the_workspace(bubblewrap_container: Container, lay_out: LayOut):
+    broken = {**MODULE, "b/b.go": "package b\n\nfunc B() { return 1 }\n"}
+    lay_out({f"elsewhere/tree/{name}": text for name, text in broken.items()})
+    await bubblewrap_container.exec(["cp", "-r", "elsewhere/tree", "/cache/tree"])
+    report = await run_check(bubblewrap_container, (Go(),), root="/cache/tree")
+    assert [(one.path, one.line) for one in report.diagnostics] == [("b/b.go", 3)]
+    assert report.problems == ("example.com/m/b does not build",)
+    assert [(row.package, row.build, row.passed) for row in report.rows] == [
+        ("example.com/m/a", "ok", 1),
+        ("example.com/m/b", "failed", 0),
+    ]
+
+
+async def test_nested_modules_are_checked_each(call: Call, lay_out: LayOut):
+    nested = {f"tool/{name}": text.replace("example.com/m", "example.com/m/tool") for name, text in MODULE.items()}
+    lay_out({**MODULE, **nested, "tool/b/b.go": 'package b\n\nvar x int = ""\n'})
+    content = (await call("check")).content
+    assert "tool/b/b.go:3:" in content
+    assert "3 other packages are green." in content
+
+
+async def test_no_project(call: Call):
+    assert "no project was found" in (await call("check")).content
+
+
+async def test_files_that_were_deleted_make_no_project(call: Call, lay_out: LayOut):
+    lay_out(MODULE)
+    await call("bash", command="git add -A && rm go.mod")
+    assert "no project was found" in (await call("check")).content
+
+
+async def test_a_missing_toolchain_is_a_result(bubblewrap_container: Container, lay_out: LayOut):
+    lay_out(MODULE)
+    report = await run_check(bubblewrap_container, (Go(),), environment={"PATH": "/bin-that-is-not"})
+    assert not report.green
+    assert report.problems
+
+
+async def test_docs(call: Call, lay_out: LayOut):
+    lay_out(MODULE)
+    assert "func Repeat(s string, count int) string" in (await call("docs", symbol="strings.Repeat")).content
+    assert "func Double(x int) int" in (await call("docs", symbol="example.com/m/a")).content
+    missed = await call("docs", symbol="strings.Shout")
+    assert missed.display == "not found"
+    assert "strings" in missed.content
+
+
+async def test_docs_without_a_project(call: Call):
+    assert "type Handler interface" in (await call("docs", symbol="net/http.Handler")).content
