@@ -1,0 +1,151 @@
+"""OCaml as a `Language`: the commands of dune, ocamlformat, opam and merlin."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from lang.base import BuildReport, Documentation, FileEdit, Project, Step, StepOutput, TestReport
+from lang.ocaml import dependencies, diagnostics, documentation, layout, scripts, testing
+
+_TEST_LIMIT_S = 600.0
+_TEST_ENVIRONMENT = {
+    "ALCOTEST_COLOR": "never",
+    # alcotest cuts names off at the terminal's width.
+    "ALCOTEST_COLUMNS": "240",
+    "ALCOTEST_SHOW_ERRORS": "true",
+    # Without it OUnit doesn't name the tests that passed.
+    "OUNIT_VERBOSE": "true",
+}
+
+
+class OCaml:
+    """Dune projects. A package is a directory with a `dune` file, named relative to the workspace.
+
+    Steps take packages as directories (`lib`, `./bin`, `src/foo.ml`); a name that is no directory stands for the
+    whole project. `test`'s `run` is a regular expression over the names of the report's cases: dune can't hand a
+    filter to the runners, so all tests of the packages run and the report keeps those that match.
+    """
+
+    @property
+    def name(self) -> str:
+        """The word for it everywhere."""
+        return "ocaml"
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Caches under `/cache`, no colours, opam's switch visible to findlib."""
+        return layout.ENVIRONMENT
+
+    @property
+    def guidance(self) -> str:
+        """What differs from what a model would assume."""
+        return (
+            "OCaml 5.4 with dune 3: the standard library is Stdlib, not Base. dune's dev profile makes most warnings"
+            " (unused variables, values, opens) errors.\n"
+            "Tests are `(test (name …) (libraries alcotest …))` stanzas run by `dune test`; from outside, a library's"
+            " modules are Library.Module.\n"
+            "Add libraries with `add_dependency`: it edits the dune, dune-project and opam files."
+        )
+
+    def detect(self, paths: Collection[str]) -> tuple[Project, ...]:
+        """See `layout.detect`."""
+        return layout.detect(paths)
+
+    def owns(self, path: str) -> bool:
+        """See `layout.owns`."""
+        return layout.owns(path)
+
+    def is_test(self, path: str) -> bool:
+        """See `layout.is_test`."""
+        return layout.is_test(path)
+
+    def is_code(self, path: str) -> bool:
+        """Modules, interfaces are not: what they say is tested where it is done."""
+        return path.endswith((".ml", ".mll", ".mly", ".re")) and layout.owns(path) and not layout.is_test(path)
+
+    @property
+    def artefacts(self) -> tuple[str, ...]:
+        """Where dune builds and where a local opam switch lies."""
+        return ("_build/", "_opam/")
+
+    def build(self, project: Project, packages: Sequence[str] = ()) -> Step:
+        """Type-check everything (tests too), compile and link what the project builds by default."""
+        return _step(project, scripts.BUILD, *layout.directories(project, packages) or (".",), timeout_s=600.0)
+
+    def parse_build(self, project: Project, output: StepOutput) -> BuildReport:
+        """See `diagnostics.parse_build`."""
+        return diagnostics.parse_build(project, output)
+
+    def vet(self, project: Project, packages: Sequence[str] = ()) -> Step | None:
+        """None: the compiler's warnings come with the build."""
+        return None
+
+    def parse_vet(self, project: Project, output: StepOutput) -> BuildReport:
+        """Read like a build's output, though there is no such step."""
+        return diagnostics.parse_build(project, output)
+
+    def test(self, project: Project, packages: Sequence[str] = (), run: str = "") -> Step:
+        """Run the tests of the whole project or of directories, those that passed before too."""
+        chosen = layout.directories(project, packages) or (".",)
+        limit = f"{_TEST_LIMIT_S - 40:.0f}"
+        words = (limit, " ".join(run.split()), *chosen)
+        return _step(project, scripts.TEST, *words, env=_TEST_ENVIRONMENT, timeout_s=_TEST_LIMIT_S)
+
+    def parse_test(self, project: Project, output: StepOutput) -> TestReport:
+        """See `testing.parse_test`."""
+        return testing.parse_test(project, output)
+
+    def format(self, project: Project, paths: Sequence[str]) -> Step | None:
+        """Format sources and dune files where the project has an `.ocamlformat` for the installed version."""
+        inner = [path for path in paths if layout.inside(path, project.root) and _can_be_formatted(path)]
+        if not inner:
+            return None
+        return _step(project, scripts.FORMAT, *(layout.relative_to_project(project, path) for path in inner))
+
+    def add_dependency(self, project: Project, name: str, version: str | None) -> tuple[Step, ...]:
+        """Install a library with opam where findlib doesn't know it; prints `LIBRARY VERSION` at its end.
+
+        `record_dependency` then says how to write it down. The opam repository is that of the variable
+        BACTRIAN_OPAM_REPOSITORY, else the public one.
+        """
+        library = dependencies.library(name)
+        words = (dependencies.opam_package(library), library, version or "")
+        return (_step(project, scripts.INSTALL, *words, timeout_s=1800.0),)
+
+    def build_files(self, project: Project, paths: Collection[str]) -> tuple[str, ...]:
+        """The dune, dune-project and opam files of a project."""
+        return dependencies.build_files(project, paths)
+
+    def record_dependency(
+        self, project: Project, name: str, version: str | None, files: Mapping[str, str]
+    ) -> tuple[FileEdit, ...]:
+        """See `dependencies.record`."""
+        return dependencies.record(project, name, version, files)
+
+    def exports(self, project: Project, name: str) -> Step:
+        """A library's modules and what they hold."""
+        library = dependencies.library(name)
+        return _step(project, scripts.DOCUMENT, library, library, "library")
+
+    def documentation(self, project: Project, symbol: str) -> tuple[Step, ...]:
+        """Ask merlin, for libraries that the project doesn't use yet too; a lower-case word may be library or value."""
+        word, top, kind = documentation.query(symbol)
+        module = _step(project, scripts.DOCUMENT, word, top, "module")
+        if kind == "module":
+            return (module,)
+        return (module, _step(project, scripts.DOCUMENT, word, top, "library"))
+
+    def parse_documentation(self, symbol: str, output: StepOutput) -> Documentation:
+        """See `documentation.parse_documentation`."""
+        return documentation.parse_documentation(symbol, output)
+
+
+def _can_be_formatted(path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return layout.owns(path) and (name.endswith((".ml", ".mli")) or name in ("dune", "dune-project", "dune-workspace"))
+
+
+def _step(
+    project: Project, script: str, *words: str, env: Mapping[str, str] | None = None, timeout_s: float = 300.0
+) -> Step:
+    return Step(argv=("sh", "-c", script, "sh", *words), cwd=project.root, env=env or {}, timeout_s=timeout_s)
