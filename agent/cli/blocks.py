@@ -26,6 +26,7 @@ from agent.messages import Usage
 
 DIFF_LINES = 24
 EXCERPT_LINES = 8
+REASONS = 12
 TABLE_WIDTH = 60
 """Narrower than this a table of packages is no longer readable."""
 SHORT = 60
@@ -158,8 +159,8 @@ def tool(event: ToolFinished, summary: str, changes: Sequence[FileChanged]) -> R
     """A call that ended: one line, and below it what a person wants to see of it."""
     display = (event.display or (event.content if event.is_error else "")).strip("\n")
     short = "\n" not in display and len(display) <= SHORT
-    line = Text.assemble(("✗ ", "bold red") if event.is_error else ("● ", "green"), (one_line(event.tool), "bold"))
-    if short and display.startswith(summary):
+    line = Text.assemble(("✗ ", "bold red") if event.is_error else ("● ", "dim"), (one_line(event.tool), "bold"))
+    if summary and short and display.startswith(summary):
         summary, display = display, ""
     line.append(f" {one_line(summary)}" if summary else "")
     if changes:
@@ -187,8 +188,13 @@ def check(event: CheckFinished) -> RenderableType:
         return Text.assemble(("before the work: ", "dim"), outcome)
     mark = "✓" if event.green else "✗"
     line = Text.assemble((f"{mark} check: {state[0]}", f"bold {state[1]}"), (f"  {size}", "dim"))
-    reasons = [indented(Text(one_line(reason), "red")) for reason in event.reasons]
-    return Group(line, *([verdict(event.rows)] if event.rows else []), *reasons)
+    broken = [name for row in event.rows for name in row.regressions]
+    reasons = "\n".join(one_line(reason) for reason in dict.fromkeys((*event.reasons, *broken)))
+    return Group(
+        line,
+        *([verdict(event.rows)] if event.rows else []),
+        *([excerpt(reasons, style="red", limit=REASONS)] if reasons else []),
+    )
 
 
 def saved(event: WorkSaved) -> Text:
@@ -200,15 +206,12 @@ def saved(event: WorkSaved) -> Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The packages: build, vet, tests, and what was green at the base and is not now. A table where there is room."""
+    """The packages: build, vet, tests. A table where there is room."""
 
     rows: Sequence[VerdictRow]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield _table(self.rows) if options.max_width >= TABLE_WIDTH else _stacked(self.rows)
-        for row in self.rows:
-            for name in row.regressions:
-                yield Text(f"was green: {one_line(name)}", "red")
 
 
 def verdict(rows: Sequence[VerdictRow]) -> RenderableType:

@@ -85,7 +85,7 @@ class View:
     _doing: _Doing | None = None
     _calls: dict[str, tuple[ToolStarted, _Doing]] = field(default_factory=dict[str, tuple[ToolStarted, _Doing]])
     _changes: dict[str, list[FileChanged]] = field(default_factory=dict[str, list[FileChanged]])
-    _told: tuple[Progress, datetime] | None = None
+    _told: tuple[str, datetime] | None = None
     _saved: WorkSaved | None = None
     _rows: tuple[VerdictRow, ...] = ()
 
@@ -103,7 +103,8 @@ class View:
         """Return the block at the bottom: the paragraph being written, the calls that run, or what else is awaited."""
         if self._paragraph.strip():
             return Group(*([] if self._last == "prose" and not self._gap else [""]), prose(self._paragraph))
-        rows = [doing.row(time) for _, doing in self._calls.values()]
+        # A copy: the block is drawn in a thread of its own while events come in.
+        rows = [doing.row(time) for _, doing in list(self._calls.values())]
         if not rows and self._doing is not None:
             rows = [self._doing.row(time)]
         return Group("", *rows) if rows else None
@@ -166,7 +167,7 @@ class View:
         rest, self._paragraph = self._paragraph, ""
         if rest.strip():
             yield "prose", prose(rest.rstrip())
-        self._gap = False
+        self._gap = self._last == "prose"
 
     def _tools(self, event: ToolStarted | ToolOutput | FileChanged | ToolFinished, time: datetime) -> Iterable[_Block]:
         match event:
@@ -179,7 +180,7 @@ class View:
                 self._changes.setdefault(event.call, []).append(event)
             case ToolFinished():
                 started, _ = self._calls.pop(event.call, (None, None))
-                changes = self._changes.pop(event.call, [])
+                changes = [*self._changes.pop(event.call, []), *self._changes.pop("", [])]
                 self._think(time)
                 if event.tool == "finish" and not event.is_error:
                     yield from self._write(event.display + "\n")
@@ -209,19 +210,21 @@ class View:
 
     def _step(self, event: Progress, time: datetime) -> Iterable[_Block]:
         step, text = one_line(event.step), one_line(event.text)
-        told = self._told
-        same = told is not None and told[0].step == event.step
-        since = self._doing.since if same and self._doing is not None else time
-        self._doing = _Doing(what=step, since=since, note=text)
-        if same and told is not None:
-            early = (time - told[1]).total_seconds() < PROGRESS_EVERY_S
-            if self.live or early or told[0].text == event.text:
-                return
-        self._told = (event, time)
+        goes_on = self._doing is not None and self._doing.what == step
+        self._doing = _Doing(what=step, since=self._doing.since if self._doing and goes_on else time, note=text)
+        if self.live or (goes_on and self._told_lately(text, time)):
+            return
+        self._told = (text, time)
         yield "note", Text(f"{step}  {text}", "dim")
+
+    def _told_lately(self, text: str, time: datetime) -> bool:
+        if self._told is None:
+            return False
+        return self._told[0] == text or (time - self._told[1]).total_seconds() < PROGRESS_EVERY_S
 
     def _check(self, event: CheckFinished) -> Iterable[_Block]:
         yield from self._flush()
+        self._doing = None
         if event.tree == "base":
             yield "note", blocks.check(event)
         else:

@@ -26,8 +26,11 @@ class PersonConsole(Console):
             self.width = LOG_WIDTH
 
     def on_broken_pipe(self) -> None:
-        """Say no more."""
+        """Say no more, and leave Python nothing to fail on when it flushes at its end."""
         self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
 
 
 class Screen:

@@ -14,7 +14,7 @@ _JOINERS = "\u200c\u200d"
 def visible(text: str) -> str:
     """Return the text without colours, with escapes, controls, bidi marks and other invisible characters spelt out.
 
-    Line ends and tabs stay, a carriage return before a line end goes. ESC becomes `␛`, U+202E becomes `<U+202E>`, a
+    Line ends and tabs stay, a carriage return before a line end goes. ESC becomes `^[`, U+202E becomes `<U+202E>`, a
     lone surrogate U+FFFD.
     """
     return _ODD.sub(_spelt, _COLOUR.sub("", text.replace("\r\n", "\n")))
@@ -28,8 +28,8 @@ def one_line(text: str) -> str:
 def _spelt(found: re.Match[str]) -> str:
     char = found[0]
     code = ord(char)
-    if code < 0x20:
-        return chr(0x2400 + code)
+    if code < 0x80:
+        return f"^{chr(code ^ 0x40)}"
     match unicodedata.category(char):
         case "Cs":
             return "\ufffd"
