@@ -31,6 +31,28 @@ class Commit:
     """Submodules with changes inside: those can't be part of the branch."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeDifference:
+    """The paths that differ between two trees."""
+
+    added: tuple[str, ...]
+    modified: tuple[str, ...]
+    deleted: tuple[str, ...]
+
+
+async def compare(container: Container, before: str, after: str) -> TreeDifference:
+    """Compare two trees or commits; an empty name is the empty tree. Raises RepositoryError, ContainerDied."""
+    before, after = await base_tree(container, before), await base_tree(container, after)
+    told = await _git(container, "diff-tree", "-r", "-z", "--no-renames", "--name-status", before, after)
+    fields = told.split("\0")
+    pairs = list(zip(fields[::2], fields[1::2], strict=False))
+    return TreeDifference(
+        added=tuple(path for status, path in pairs if status == "A"),
+        modified=tuple(path for status, path in pairs if status in ("M", "T")),
+        deleted=tuple(path for status, path in pairs if status == "D"),
+    )
+
+
 async def commit_work(container: Container, base: str, message: str, author: tuple[str, str]) -> Commit | None:
     """Commit everything in the workspace and point the result ref at it; None where nothing differs from `base`.
 

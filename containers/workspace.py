@@ -82,17 +82,21 @@ def init_repository(path: Path) -> Repository:
     return find_repository(path)
 
 
-def make_clone(repository: Repository, path: Path, branch: str, owner: tuple[int, int] | None) -> Clone:
+def make_clone(
+    repository: Repository, path: Path, branch: str, owner: tuple[int, int] | None, artefacts: Sequence[str] = ()
+) -> Clone:
     """Fill `path` (absent or empty) with a clone on `branch`, uncommitted changes as a first commit of it.
 
     Nothing is shared with the user's repository, not even by hard links. Initialised submodules come along.
-    With `owner`, everything then belongs to that user and group.
+    With `owner`, everything then belongs to that user and group. Git in the clone ignores the patterns `artefacts`.
 
     Raises RepositoryError: git failed, a file can't be copied, the disk is full.
     """
     path.mkdir(parents=True, exist_ok=True)
     try:
         _fill(repository, repository.head, path, branch)
+        with (path / ".git" / "info" / "exclude").open("a") as file:
+            file.writelines(f"{pattern}\n" for pattern in artefacts)
         changed = _overlay(repository.root, path)
         base = repository.head
         if changed:
@@ -206,7 +210,7 @@ def _copy_excludes(root: Path, path: Path) -> None:
     ]
     info = path / ".git" / "info"
     info.mkdir(exist_ok=True)
-    (info / "exclude").write_text("\n".join(lines))
+    (info / "exclude").write_text("".join(f"{text}\n" for text in lines))
 
 
 def _identity(repository: Repository) -> tuple[str, ...]:

@@ -158,6 +158,15 @@ class Language(Protocol):
         """Whether a file path holds tests."""
         ...
 
+    def is_code(self, path: str) -> bool:
+        """Whether a file path is source that tests are expected for: neither a test nor build configuration."""
+        ...
+
+    @property
+    def artefacts(self) -> tuple[str, ...]:
+        """Git ignore patterns of what the tools write into the tree and nobody wants committed."""
+        ...
+
     def build(self, project: Project, packages: Sequence[str] = ()) -> Step:
         """Compile all of a project, tests included where the tool can, or the packages named (as the user names them)."""
         ...
@@ -188,6 +197,20 @@ class Language(Protocol):
 
     def add_dependency(self, project: Project, name: str, version: str | None) -> tuple[Step, ...]:
         """Fetch a dependency and record it; steps run in order and stop at the first that fails."""
+        ...
+
+    def build_files(self, project: Project, paths: Collection[str]) -> tuple[str, ...]:
+        """Those of a tree's files whose text `record_dependency` needs; `()` where the steps record by themselves."""
+        ...
+
+    def record_dependency(
+        self, project: Project, name: str, version: str | None, files: Mapping[str, str]
+    ) -> tuple[FileEdit, ...]:
+        """The edits that write a dependency down once `add_dependency` has fetched it.
+
+        `files` are the texts of `build_files` by path. `()` where there is nothing (more) to write: it stands
+        there already, or the steps recorded it.
+        """
         ...
 
     def exports(self, project: Project, name: str) -> Step:

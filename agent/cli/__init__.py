@@ -1,1 +1,1 @@
-"""The terminal: commands, and what a person sees of a session."""
+"""The command line: click commands, and what people and programs see of a session."""

@@ -1,0 +1,115 @@
+"""The console script `bactrian`. Each command imports what it needs when it runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+PACKAGES = ("agent", "tools", "containers", "lang")
+
+
+def main() -> None:
+    """Run the command line; the only way in."""
+    _refuse_strangers()
+    cli(prog_name="bactrian")
+
+
+def _refuse_strangers() -> None:
+    """The four packages have common names: make sure that all are ours and not another distribution's."""
+    from importlib.util import find_spec
+
+    home = Path(__file__).resolve().parents[2]
+    for name in PACKAGES:
+        found = find_spec(name)
+        if found is None or found.origin is None or Path(found.origin).resolve().parents[1] != home:
+            where = found.origin if found else "nowhere"
+            click.echo(
+                f"bactrian: another package is called `{name}` ({where}): install Bactrian by itself, "
+                "with `uv tool install bactrian` or `pipx install bactrian`",
+                err=True,
+            )
+            sys.exit(2)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bactrian")
+def cli() -> None:
+    """A coding agent for Go and OCaml that builds whole packages, green, in a container of its own."""
+
+
+@cli.command(short_help="Work on a task without a person.")
+@click.argument("task", required=False)
+@click.option("--task-file", type=click.Path(path_type=Path), help="Read the task from a file; `-` is standard input.")
+@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository. Default: here.")
+@click.option("--init", is_flag=True, help="Make a repository there if there is none.")
+@click.option("--model", help="anthropic/NAME, openai/NAME, llama/FILE.gguf or scripted/FILE.")
+@click.option("--small-model", help="Names branches and the like. Default: the task's own words do.")
+@click.option("--base-url", help="Where a server speaks the model's protocol.")
+@click.option("--container", type=click.Choice(["auto", "docker", "bubblewrap"]), help="The sandbox. Default: auto.")
+@click.option("--max-turns", help="Most replies of the model. Default: 100.")
+@click.option("--max-cost", help="Most US dollars, like 2.50. Default: 5.")
+@click.option("--max-time", help="Most time, like 90s, 10m or 2h. Default: 1h.")
+@click.option("--branch", help="The branch to hand the work back on. Default: bactrian/ and the task in short.")
+@click.option("--json", "as_json", is_flag=True, help="Write events to standard output, one line of JSON each.")
+@click.option("--output-last-message", type=click.Path(path_type=Path), help="Write the model's last words to a file.")
+def run(task: str | None, task_file: Path | None, repo: Path, init: bool, as_json: bool, **given: object) -> None:
+    """Work on TASK without asking anything, until the result is green or a limit is reached.
+
+    \b
+    Exit codes: 0 done and green, 1 failure of Bactrian or a model, 2 wrong usage,
+    3 ended red, 4 a limit was reached, 5 a permission was needed, 130/143 signals.
+    """
+    from agent.cli.run import RunOptions, run_task
+
+    last_message = given.pop("output_last_message")
+    branch = given.pop("branch")
+    sys.exit(
+        run_task(
+            RunOptions(
+                task=task,
+                task_file=task_file,
+                repository=repo,
+                init=init,
+                branch=branch if isinstance(branch, str) else "",
+                as_json=as_json,
+                last_message=last_message if isinstance(last_message, Path) else None,
+                settings=given,
+            )
+        )
+    )
+
+
+@cli.command(short_help="Say what is there and what is missing.")
+@click.option("--json", "as_json", is_flag=True, help="Write the findings as JSON.")
+def doctor(as_json: bool) -> None:
+    """Say what is there and what is missing, each with the command that mends it."""
+    from agent.cli.doctor import examine
+
+    sys.exit(examine(as_json=as_json))
+
+
+@cli.command(short_help="Get the session image ready.")
+@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="A repository with .bactrian/Dockerfile.")
+@click.option("--container", type=click.Choice(["auto", "docker", "bubblewrap"]), default="auto")
+def image(repo: Path, container: str) -> None:
+    """Build or pull the session image now, so that the first session need not."""
+    from agent.cli.image import prepare
+
+    sys.exit(prepare(repo, container))
+
+
+@cli.group()
+def schema() -> None:
+    """Publish what programs rely on."""
+
+
+@schema.command("events")
+def schema_events() -> None:
+    """Print the JSON Schema of a line that `bactrian run --json` writes."""
+    import json
+
+    from agent.codec import schema as event_schema
+
+    click.echo(json.dumps(event_schema(), indent=2))

@@ -1,0 +1,254 @@
+"""The tool-calling loop: ask the model, run what it calls, hand the answers back, until the harness finds it done."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any, Protocol, assert_never
+
+from agent.errors import LimitReached
+from agent.events import (
+    Event,
+    FileChanged,
+    MessageAdded,
+    RequestRetried,
+    TextDelta,
+    ThinkingDelta,
+    ToolFinished,
+    ToolOutput,
+    ToolStarted,
+    TurnFinished,
+    TurnStarted,
+    UsageReported,
+)
+from agent.messages import Message, Part, Text, ToolAnswer, ToolCall, Usage
+from agent.providers.base import (
+    Completed,
+    ModelRequest,
+    Provider,
+    ProviderError,
+    Restarted,
+    TextChunk,
+    ThinkingChunk,
+    ToolDefinition,
+)
+from tools.base import Tool, ToolContext, ToolError, ToolResult
+from tools.registry import FINISH, Registry
+
+CUT = (
+    "Your reply was cut off at the output limit. What was whole has been done; go on from there in smaller pieces "
+    "(a long file: write_file its first part, then edit_file the rest in)."
+)
+EMPTY = "Your reply was empty. Go on with the task, or call finish."
+EMPTY_LIMIT = 3
+
+
+class Judgement(Protocol):
+    """What the harness found when the model said it was done."""
+
+    @property
+    def final(self) -> bool:
+        """Whether the run ends here."""
+        ...
+
+    @property
+    def feedback(self) -> str:
+        """What is red, for the model; said only when the run goes on."""
+        ...
+
+
+Judge = Callable[[str], Awaitable[Judgement]]
+"""Checks the tree; called with the model's summary."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a run may use up; None is no limit. Time is the session's to watch: it must also end a hanging request."""
+
+    turns: int | None = None
+    cost: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Loop:
+    """One conversation with one model over one set of tools. `history` only ever grows."""
+
+    provider: Provider
+    registry: Registry
+    context: ToolContext
+    system: str
+    emit: Callable[[Event], None]
+    judge: Judge
+    limits: Limits = field(default_factory=Limits)
+    history: list[Message] = field(default_factory=list[Message])
+    turn: int = 0
+    requests: int = 0
+    usage: Usage = field(default_factory=Usage)
+    cost: float | None = 0.0
+    """US dollars so far; None once a request had no price."""
+    last_words: str = ""
+
+    async def run(self, task: str) -> Judgement:
+        """Work on `task` until the judge's word is final.
+
+        Raises LimitReached (turns, cost), ProviderError, ContainerDied; asyncio.CancelledError. The history is then
+        whole up to the last reply.
+        """
+        self._add(Message(role="user", parts=(Text(text=task),)))
+        empty = 0
+        while True:
+            self._check_limits()
+            self.turn += 1
+            started = time.monotonic()
+            self.emit(TurnStarted(turn=self.turn))
+            reply = await self._ask()
+            answered = time.monotonic()
+            empty = 0 if reply.message.parts else empty + 1
+            if empty == EMPTY_LIMIT:
+                raise ProviderError(f"{self.provider.name} gave {EMPTY_LIMIT} empty answers in a row")
+            judgement, parts = await self._act(reply)
+            now = time.monotonic()
+            self.emit(
+                TurnFinished(
+                    turn=self.turn,
+                    model_seconds=answered - started,
+                    tool_seconds=now - answered,
+                    seconds=now - started,
+                )
+            )
+            if judgement is not None and judgement.final:
+                return judgement
+            self._add(Message(role="user", parts=tuple(parts)))
+
+    async def _act(self, reply: Completed) -> tuple[Judgement | None, list[Part]]:
+        """Run a reply's calls, then judge if it says or means that the work is done; return what the model is told."""
+        calls = reply.message.calls
+        results = list(zip(calls, await self._run_calls(calls), strict=True))
+        failed = next((call.name for call, result in results if result and result.is_error), "")
+        finishes = [call for call, result in results if result is None]
+        judgement: Judgement | None = None
+        if finishes or (reply.message.parts and not calls and reply.stop != "length"):
+            said = (call.arguments.get("summary") for call in finishes)
+            self.last_words = next((text for text in said if isinstance(text, str)), reply.message.text)
+            if not failed:
+                judgement = await self.judge(self.last_words)
+        verdict = ToolResult(content=judgement.feedback if judgement else "")
+        if failed:
+            content = f"Not finished: {failed} failed. Mend that and finish again."
+            verdict = ToolResult(content=content, is_error=True)
+        answers = [self._answer(call, result or verdict) for call, result in results]
+        return judgement, [*answers, *self._remarks(reply, judgement)]
+
+    def _remarks(self, reply: Completed, judgement: Judgement | None) -> list[Part]:
+        """Return what is said to a reply beside the answers to its calls."""
+        if reply.stop == "length":
+            return [Text(text=CUT)]
+        if not reply.message.parts:
+            return [Text(text=EMPTY)]
+        return [Text(text=judgement.feedback)] if judgement and not reply.message.calls else []
+
+    def _answer(self, call: ToolCall, result: ToolResult) -> ToolAnswer:
+        return ToolAnswer(call_id=call.id, content=result.content, is_error=result.is_error)
+
+    async def _ask(self) -> Completed:
+        """Send the history; return the whole reply. Deltas go out as they come."""
+        request = ModelRequest(system=self.system, messages=tuple(self.history), tools=self._definitions())
+        self.requests += 1
+        async for chunk in self.provider.stream(request):
+            match chunk:
+                case TextChunk(text=text):
+                    self.emit(TextDelta(text=text))
+                case ThinkingChunk(text=text):
+                    self.emit(ThinkingDelta(text=text))
+                case Restarted(reason=reason, wait_s=wait_s):
+                    self.requests += 1
+                    self.emit(RequestRetried(reason=reason, wait_s=wait_s))
+                case Completed() as reply:
+                    self._count(reply.usage)
+                    # An empty turn can't stand in a history: servers refuse it.
+                    said = reply.message if reply.message.parts else replace(reply.message, parts=(Text(text="…"),))
+                    self._add(said)
+                    return reply
+                case _:
+                    assert_never(chunk)
+        raise ProviderError(f"{self.provider.name} ended its answer without completing it")
+
+    async def _run_calls(self, calls: Sequence[ToolCall]) -> list[ToolResult | None]:
+        """Run calls in order, neighbours that only read side by side. None is for `finish`, which comes last."""
+        results: list[ToolResult | None] = []
+        for reads, group in groupby(calls, self._only_reads):
+            if reads:
+                # Not a task group: what one of them raises is to come out as it is.
+                results += await asyncio.gather(*(self._run_call(call) for call in group))
+            else:
+                results += [await self._run_call(call) for call in group]
+        return results
+
+    def _only_reads(self, call: ToolCall) -> bool:
+        return any(spec.name == call.name and spec.effect == "read" for spec in self.registry.definitions())
+
+    async def _run_call(self, call: ToolCall) -> ToolResult | None:
+        if call.name == FINISH and call.invalid is None:
+            return None
+        started = time.monotonic()
+        try:
+            tool, arguments = self._resolve(call)
+        except ToolError as error:
+            self.emit(ToolStarted(call=call.id, tool=call.name, arguments=call.arguments, summary=""))
+            result = ToolResult(content=str(error), is_error=True)
+        else:
+            summary = tool.summary(arguments)
+            self.emit(ToolStarted(call=call.id, tool=call.name, arguments=arguments, summary=summary))
+            result = await self._run_tool(tool, arguments, call.id)
+        for change in result.changes:
+            self.emit(FileChanged(path=change.path, added=change.added, removed=change.removed))
+        self.emit(
+            ToolFinished(
+                call=call.id,
+                tool=call.name,
+                is_error=result.is_error,
+                content=result.content,
+                display=result.display or result.content,
+                seconds=time.monotonic() - started,
+            )
+        )
+        return result
+
+    def _resolve(self, call: ToolCall) -> tuple[Tool, Mapping[str, Any]]:
+        if call.invalid is not None:
+            raise ToolError(self.registry.malformed(call.name, call.invalid))
+        return self.registry.get(call.name), self.registry.arguments(call.name, call.arguments)
+
+    async def _run_tool(self, tool: Tool, arguments: Mapping[str, Any], call: str) -> ToolResult:
+        def on_output(text: str) -> None:
+            self.emit(ToolOutput(call=call, text=text))
+
+        try:
+            return await tool.run(arguments, replace(self.context, on_output=on_output))
+        except ToolError as error:
+            return ToolResult(content=str(error), is_error=True)
+
+    def _definitions(self) -> tuple[ToolDefinition, ...]:
+        return tuple(
+            ToolDefinition(name=spec.name, description=spec.description, parameters=spec.parameters)
+            for spec in self.registry.definitions()
+        )
+
+    def _add(self, message: Message) -> None:
+        self.history.append(message)
+        self.emit(MessageAdded(message=message))
+
+    def _count(self, usage: Usage) -> None:
+        self.usage += usage
+        cost = self.provider.capabilities.cost(usage)
+        self.cost = None if self.cost is None or cost is None else self.cost + cost
+        self.emit(UsageReported(usage=usage, total=self.usage, cost=cost, total_cost=self.cost))
+
+    def _check_limits(self) -> None:
+        if self.limits.turns is not None and self.turn >= self.limits.turns:
+            raise LimitReached("turns", f"{self.turn} turns are used up (--max-turns)")
+        if self.limits.cost is not None and self.cost is not None and self.cost >= self.limits.cost:
+            raise LimitReached("cost", f"${self.cost:.2f} of ${self.limits.cost:.2f} is used up (--max-cost)")

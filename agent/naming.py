@@ -1,0 +1,64 @@
+"""Short names for tasks: from their own words, or by the small model."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from agent.messages import Message, Text
+from agent.providers.base import Completed, ModelRequest, Provider, ProviderError
+
+LONGEST = 40
+_FILLERS = frozenset(
+    (
+        "a",
+        "an",
+        "and",
+        "as",
+        "by",
+        "for",
+        "from",
+        "in",
+        "into",
+        "is",
+        "it",
+        "of",
+        "on",
+        "or",
+        "that",
+        "the",
+        "this",
+        "to",
+    )
+)
+_SYSTEM = "Name the task in two to four lowercase English words joined by hyphens. Answer with the name alone."
+_TIMEOUT_S = 10.0
+
+
+def slug(text: str) -> str:
+    """Return lowercase words joined by hyphens, 40 characters at most, fit for a branch's name; never empty."""
+    words = re.findall(r"[a-z0-9]+", text.lower())
+    telling = [word for word in words if word not in _FILLERS] or words
+    name = ""
+    for word in telling:
+        longer = f"{name}-{word}" if name else word[:LONGEST]
+        if len(longer) > LONGEST:
+            break
+        name = longer
+    return name or "work"
+
+
+async def name_task(provider: Provider, task: str) -> str:
+    """Ask a model for a name; empty where it gave none in ten seconds. Raises nothing of the provider's."""
+    request = ModelRequest(
+        system=_SYSTEM, messages=(Message(role="user", parts=(Text(text=task[:4000]),)),), max_output_tokens=50
+    )
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            async for chunk in provider.stream(request):
+                if isinstance(chunk, Completed):
+                    said = chunk.message.text.strip()
+                    return slug(said) if re.search(r"[a-zA-Z0-9]", said) else ""
+    except (ProviderError, TimeoutError):
+        return ""
+    return ""

@@ -1,0 +1,326 @@
+"""One session from start to end: workspace, container, conversation, limits; every event goes out through it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from agent.config import Locations, Settings
+from agent.context import system_prompt
+from agent.errors import Cancelled, EarlyEnd, LimitReached, UserError, exit_code
+from agent.events import (
+    ErrorRaised,
+    Event,
+    Progress,
+    SessionFinished,
+    SessionStarted,
+    Stamp,
+    Stamped,
+    Status,
+    WorkSaved,
+)
+from agent.judge import Judge, Judged
+from agent.loop import Limits, Loop
+from agent.messages import Usage
+from agent.naming import slug
+from agent.providers.base import Provider, ProviderError
+from agent.transcript import TranscriptWriter
+from containers.base import Container, ContainerDied, ContainerError
+from containers.commits import commit_work
+from containers.launch import LaunchSpec, clone_owner, launch
+from containers.workspace import Clone, Repository, RepositoryError, fetch_result, free_branch, make_clone
+from lang.base import Language
+from tools.base import ToolContext
+from tools.registry import Registry
+from tools.tree import files, projects
+
+Consumer = Callable[[Stamped], None]
+
+LAST_SAVE_S = 60.0
+"""How long the end of a session may take to bring the work home."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSpec:
+    """What a session is to do, and with what. `branch` empty: named after the task."""
+
+    task: str
+    repository: Repository
+    settings: Settings
+    locations: Locations
+    provider: Provider
+    registry: Registry
+    languages: Sequence[Language]
+    branch: str = ""
+    name_branch: Callable[[str], Awaitable[str]] | None = None
+    """Finds a short name for the task (the small model's part); None, or a failure of it, takes the task's words."""
+    started: float = field(default_factory=time.monotonic)
+    """When the command began, by `time.monotonic()`."""
+
+
+class Session:
+    """Runs one task. Call `run` once; `cancel` may be called at any time from the event loop."""
+
+    def __init__(self, spec: SessionSpec, consumers: Sequence[Consumer]) -> None:
+        """Raises UserError: the transcript can't be written."""
+        self.spec = spec
+        self.id = (
+            f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug(spec.task)[:24].strip('-')}-{time.monotonic_ns() % 0xFFFF:04x}"
+        )
+        self.folder = spec.locations.state / "sessions" / self.id
+        self._transcript = TranscriptWriter(self.folder / "transcript.jsonl")
+        self._consumers = consumers
+        self._seq = 0
+        self._branch = ""
+        self._saved = ""
+        self._container: Container | None = None
+        self._clone: Clone | None = None
+        self._loop: Loop | None = None
+        self._judge: Judge | None = None
+        self._ending: Literal["cancelled", "terminated"] | None = None
+        self._task: asyncio.Task[SessionFinished] | None = None
+
+    def cancel(self, status: Literal["cancelled", "terminated"]) -> None:
+        """End the run in order: what runs is stopped, the work so far is saved, `session_finished` follows."""
+        if self._ending is None and self._task is not None:
+            self._ending = status
+            self._task.cancel()
+
+    async def run(self) -> SessionFinished:
+        """Work until the end, whatever it is. The last event of every run is the SessionFinished that this returns.
+
+        Raises what no one expects (a defect), after recording it.
+        """
+        self._task = asyncio.current_task()
+        status, reason = "failed", ""
+        try:
+            status, reason = await self._limited()
+        except asyncio.CancelledError:
+            if self._task:
+                self._task.uncancel()
+            end = Cancelled(self._ending or "cancelled")
+            status, reason = end.status, str(end)
+        except EarlyEnd as end:
+            status, reason = end.status, str(end)
+        except (ContainerError, ProviderError, RepositoryError, UserError) as error:
+            reason = str(error)
+            self.emit(ErrorRaised(message=reason, error=type(error).__name__))
+        except Exception as error:
+            reason = f"defect in Bactrian: {type(error).__name__}: {error}"
+            self.emit(ErrorRaised(message=reason, error=type(error).__name__))
+            raise
+        finally:
+            finished = await self._finish(status, reason)
+        return finished
+
+    def emit(self, event: Event) -> None:
+        """Number an event, write it down, show it. Raises what a consumer raises; the transcript has it by then."""
+        self._seq += 1
+        time_now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        stamped = Stamped(stamp=Stamp(seq=self._seq, time=time_now, session=self.id), event=event)
+        self._transcript.append(stamped)
+        for consumer in self._consumers:
+            consumer(stamped)
+
+    # The run
+
+    async def _limited(self) -> tuple[Status, str]:
+        limit_s = self.spec.settings.max_time_s
+        timer = asyncio.timeout(limit_s)
+        try:
+            async with timer:
+                return await self._work()
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            raise LimitReached("time", f"{limit_s:.0f} s are used up (--max-time)") from None
+
+    async def _work(self) -> tuple[Status, str]:
+        await self._open()
+        assert self._container
+        assert self._clone
+        spec = self.spec
+        self._judge = Judge(
+            container=self._container,
+            languages=spec.languages,
+            base=self._clone.base,
+            emit=self.emit,
+            save=self._save,
+        )
+        self._judge.start()
+        found = await projects(self._container, spec.languages)
+        self._loop = Loop(
+            provider=spec.provider,
+            registry=spec.registry,
+            context=ToolContext(
+                container=self._container, languages=spec.languages, environment=environment(spec.settings)
+            ),
+            system=system_prompt(spec.languages, [project for _, project in found], await files(self._container)),
+            emit=self.emit,
+            judge=self._judge.judge,
+            limits=Limits(turns=spec.settings.max_turns, cost=spec.settings.max_cost),
+        )
+        judged = await self._loop.run(spec.task)
+        assert isinstance(judged, Judged)
+        if judged.verdict.green:
+            return "done", "the check of the final tree is green"
+        return "red", "; ".join(judged.verdict.reasons[:3])
+
+    async def _open(self) -> None:
+        """Make the clone and start the container side by side."""
+        spec = self.spec
+        self._branch = spec.branch or await self._name_branch()
+        workspace = self.folder / "workspace"
+        workspace.mkdir(parents=True)
+        artefacts = tuple(pattern for language in spec.languages for pattern in language.artefacts)
+        clone, container = await asyncio.gather(
+            asyncio.to_thread(make_clone, spec.repository, workspace, self._branch, clone_owner(), artefacts),
+            self._launch(workspace),
+            return_exceptions=True,
+        )
+        if not isinstance(container, BaseException):
+            self._container = container
+        if isinstance(clone, BaseException):
+            raise clone
+        if isinstance(container, BaseException):
+            raise container
+        self._clone = clone
+        self.emit(
+            SessionStarted(
+                task=spec.task,
+                model=spec.provider.name,
+                container=container.name,
+                repository=str(spec.repository.root),
+                base=clone.base,
+                branch=self._branch,
+                languages=tuple(language.name for language in spec.languages),
+                seconds=time.monotonic() - spec.started,
+            )
+        )
+        if clone.uncommitted:
+            text = f"{clone.uncommitted} uncommitted files of your checkout come along as a first commit"
+            self.emit(Progress(step="workspace", text=text))
+
+    async def _name_branch(self) -> str:
+        name = slug(self.spec.task)
+        if self.spec.name_branch:
+            name = await self.spec.name_branch(self.spec.task) or name
+        return await asyncio.to_thread(free_branch, self.spec.repository, self.spec.settings.branch_prefix + name)
+
+    async def _launch(self, workspace: Path) -> Container:
+        loop = asyncio.get_running_loop()
+        settings = self.spec.settings
+
+        def on_progress(text: str) -> None:  # comes from a worker thread
+            loop.call_soon_threadsafe(self.emit, Progress(step="container", text=text))
+
+        return await launch(
+            settings.container,
+            LaunchSpec(
+                repository=self.spec.repository.root,
+                workspace=workspace,
+                cache_folder=self.spec.locations.cache,
+                image_registry=settings.image_registry,
+                memory_bytes=settings.memory_bytes,
+                cpus=settings.cpus,
+            ),
+            on_progress,
+        )
+
+    # Bringing the work home
+
+    async def _save(self, message: str) -> str:
+        """Commit the work and fetch it to the user's repository; return the commit, empty where there is nothing.
+
+        Raises RepositoryError, ContainerDied.
+        """
+        assert self._container
+        assert self._clone
+        repository = self.spec.repository
+        trailer = f"Bactrian-Session: {self.id}"
+        commit = await commit_work(
+            self._container, self._clone.base, f"{message.strip()}\n\n{trailer}\n", repository.author
+        )
+        if commit is None or commit.id == self._saved:
+            return self._saved
+        await asyncio.to_thread(
+            fetch_result, repository, self._clone.path, self._branch, commit.id, previous=self._saved
+        )
+        self._saved = commit.id
+        self.emit(
+            WorkSaved(
+                branch=self._branch, commit=commit.id, files=commit.files, added=commit.added, removed=commit.removed
+            )
+        )
+        for name in commit.dirty_submodules:
+            text = f"changes inside the submodule {name} can't be part of the branch: they stay in {self._clone.path}"
+            self.emit(Progress(step="workspace", text=text))
+        return commit.id
+
+    async def _bring_home(self) -> str:
+        """Save what there is at an early end; a container that died is started once more for it. Return what failed."""
+        if self._clone is None or self._container is None:
+            return ""
+        message = f"Work in progress: {self.spec.task.strip().splitlines()[0][:60]}"
+        try:
+            try:
+                await self._save(message)
+            except ContainerDied:
+                await self._container.close()
+                self._container = await self._launch(self._clone.path)
+                await self._save(message)
+        except (RepositoryError, ContainerError, UserError, EarlyEnd, TimeoutError) as error:
+            return f"the work could not be saved ({error}); it is in {self._clone.path}"
+        return ""
+
+    async def _finish(self, status: Status, reason: str) -> SessionFinished:
+        problem = ""
+        try:
+            if self._judge:
+                await self._judge.stop()
+            if status != "done":
+                async with asyncio.timeout(LAST_SAVE_S):
+                    problem = await self._bring_home()
+        except TimeoutError:
+            problem = f"the work could not be saved in {LAST_SAVE_S:.0f} s; it is in {self.folder / 'workspace'}"
+        finally:
+            if self._container:
+                await self._container.close()
+            await self.spec.provider.close()
+        if not problem:
+            await asyncio.to_thread(shutil.rmtree, self.folder / "workspace", ignore_errors=True)
+        finished = self._finished(status, "; ".join(part for part in (reason, problem) if part))
+        with contextlib.suppress(EarlyEnd, UserError):  # nobody reads any more, or the disk is full
+            self.emit(finished)
+        self._transcript.close()
+        return finished
+
+    def _finished(self, status: Status, reason: str) -> SessionFinished:
+        loop = self._loop
+        verdict = self._judge.verdict if self._judge else None
+        return SessionFinished(
+            status=status,
+            reason=reason,
+            summary=loop.last_words if loop else "",
+            branch=self._branch if self._saved else "",
+            commit=self._saved,
+            turns=loop.turn if loop else 0,
+            requests=loop.requests if loop else 0,
+            usage=loop.usage if loop else Usage(),
+            cost=loop.cost if loop else 0.0,
+            seconds=time.monotonic() - self.spec.started,
+            verdict=verdict.rows if verdict else (),
+            exit_code=int(exit_code(status)),
+        )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that settings bring into every command."""
+    return {"BACTRIAN_OPAM_REPOSITORY": settings.opam_repository} if settings.opam_repository else {}

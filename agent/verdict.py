@@ -1,0 +1,165 @@
+"""What "done" means: the harness's own check of the final tree against the base. Pure.
+
+A tree is green when everything builds, nothing that passed at the base fails, has vanished or is skipped now,
+and tests of new code exist and ran. What was red at the base and is red in the same way now is counted, not blamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from agent.events import VerdictRow
+from containers.commits import TreeDifference
+from lang.base import Diagnostic, Language, TestCase
+from tools.check_report import CheckReport, PackageRow, ProjectReport
+
+NAMES_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The table, and why it is not green: a sentence each, regressions by name."""
+
+    green: bool
+    rows: tuple[VerdictRow, ...]
+    reasons: tuple[str, ...]
+    old_problems: int
+    """How many problems the base had already; they don't count against the work."""
+
+
+def judge(base: CheckReport, work: CheckReport, changes: TreeDifference, languages: Sequence[Language]) -> Verdict:
+    """Compare a check of the work with one of the base."""
+    old_findings = {_finding(one) for one in base.diagnostics}
+    old_failures = {_test(case) for case in base.cases if case.status == "failed"}
+    red_before = {(row.language, row.package) for row in base.rows if not row.green}
+    regressions = _regressions(base, work)
+    reasons: list[str] = []
+    if not (changes.added or changes.modified or changes.deleted):
+        reasons.append("nothing was changed")
+    if not work.projects:
+        reasons.append("there is no project to build (no go.mod, no dune-project)")
+    for project in work.projects:
+        reasons += _project_reasons(project, old_findings, old_failures, red_before)
+    reasons += [f"{name} {how}" for _, name, how in regressions]
+    reasons += _missing_tests(base, work, changes, languages)
+    unique = tuple(dict.fromkeys(reasons))
+    old = sum(_finding(one) in old_findings for one in work.diagnostics if one.severity == "error")
+    old += sum(_test(case) in old_failures for case in work.cases if case.status == "failed")
+    rows = tuple(_row(row, regressions) for row in work.rows)
+    return Verdict(green=not unique, rows=rows, reasons=unique, old_problems=old)
+
+
+def rows_of(report: CheckReport) -> tuple[VerdictRow, ...]:
+    """Return a check's table by itself, nothing compared."""
+    return tuple(_row(row, ()) for row in report.rows)
+
+
+def feedback(verdict: Verdict, rendered: str) -> str:
+    """Return what the model is told of a verdict that is not green; `rendered` is the check in words."""
+    shown = [f"- {reason}" for reason in verdict.reasons[:NAMES_SHOWN]]
+    if len(verdict.reasons) > NAMES_SHOWN:
+        shown.append(f"- and {len(verdict.reasons) - NAMES_SHOWN} more")
+    old = f"\n{verdict.old_problems} problems were there before you and don't count." if verdict.old_problems else ""
+    return "\n".join(["Not done yet:", *shown]) + old + f"\n\n{rendered}"
+
+
+def _project_reasons(
+    project: ProjectReport,
+    old_findings: Collection[tuple[str, str, str]],
+    old_failures: Collection[tuple[str, str]],
+    red_before: Collection[tuple[str, str]],
+) -> Iterator[str]:
+    """What is red in a project and was not so at the base."""
+    explained = False
+    for row in project.rows:
+        if row.green:
+            continue
+        findings = [one for one in project.diagnostics if one.severity == "error" and one.package == row.package]
+        new = [one for one in findings if _finding(one) not in old_findings]
+        known = (row.language, row.package) in red_before
+        if row.build == "failed" and (new or not known):
+            yield f"{row.package} does not build"
+        elif row.vet == "failed" and (new or not known):
+            yield f"{row.package} does not pass vet"
+        explained = True
+    for case in project.test.cases if project.test else ():
+        if case.status == "failed":
+            explained = True
+            if _test(case) not in old_failures:
+                yield f"{case.package} {case.name} fails"
+    if not project.green and not explained:
+        note = project.notes[0].strip().splitlines()[-1:] if project.notes else []
+        yield f"{project.project.language} in {project.project.root}: {note[0] if note else 'a step failed'}"
+
+
+def _regressions(base: CheckReport, work: CheckReport) -> tuple[tuple[str, str, str], ...]:
+    """Tests that passed at the base and don't now: package, name, how."""
+    now = {_test(case): case for case in work.cases}
+    broken = {row.package for row in work.rows if row.build == "failed"}
+    found: list[tuple[str, str, str]] = []
+    for case in base.cases:
+        if case.status != "passed":
+            continue
+        after = now.get(_test(case))
+        if after is not None and after.status == "passed":
+            continue
+        if after is None:
+            how = "passed before and does not build now" if case.package in broken else "passed before and is gone"
+        else:
+            how = "passed before and is skipped now" if after.status == "skipped" else "passed before and fails now"
+        found.append((case.package, f"{case.package} {case.name}", how))
+    return tuple(found)
+
+
+def _missing_tests(
+    base: CheckReport, work: CheckReport, changes: TreeDifference, languages: Sequence[Language]
+) -> Iterator[str]:
+    """Say for each project with changed code that no test ran, or that new code came without a new or changed test."""
+    by_name = {language.name: language for language in languages}
+    known = {_test(case) for case in base.cases}
+    for project in work.projects:
+        language = by_name.get(project.project.language)
+        if language is None or project.test is None:
+            continue
+        root = project.project.root
+        written = [path for path in (*changes.added, *changes.modified) if _within(path, root) and language.owns(path)]
+        code = [path for path in written if language.is_code(path) and not language.is_test(path)]
+        if not code:
+            continue
+        ran = [case for case in project.test.cases if case.status != "skipped"]
+        where = "" if root == "." else f" in {root}"
+        if not ran:
+            yield f"no test ran{where}: write tests of {', '.join(code[:3])}"
+            continue
+        added = [path for path in code if path in changes.added]
+        tests = [path for path in written if language.is_test(path)]
+        if added and not tests and all(_test(case) in known for case in ran):
+            yield f"there are no tests{where} of {', '.join(added[:3])}"
+
+
+def _within(path: str, root: str) -> bool:
+    return root == "." or path.startswith(f"{root}/")
+
+
+def _finding(one: Diagnostic) -> tuple[str, str, str]:
+    """What makes a finding the same one after lines have moved."""
+    return (one.path, one.source, one.message)
+
+
+def _test(case: TestCase) -> tuple[str, str]:
+    return (case.package, case.name)
+
+
+def _row(row: PackageRow, regressions: Sequence[tuple[str, str, str]]) -> VerdictRow:
+    return VerdictRow(
+        language=row.language,
+        package=row.package,
+        build=row.build,
+        vet=row.vet,
+        passed=row.passed,
+        failed=row.failed,
+        skipped=row.skipped,
+        seconds=row.seconds,
+        regressions=tuple(f"{name} {how}" for package, name, how in regressions if package == row.package),
+    )
