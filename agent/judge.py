@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from agent.events import CheckFinished, Event, Progress
 from agent.verdict import Verdict, feedback, judge, rows_of
@@ -43,7 +43,6 @@ class Judge:
     emit: Callable[[Event], None]
     save: Callable[[str], Awaitable[object]]
     """Commits a green tree, with the message given."""
-    environment: Mapping[str, str] = field(default_factory=dict[str, str])
     verdict: Verdict | None = None
     _base_check: asyncio.Task[CheckReport] | None = None
     _count: int = 0
@@ -73,7 +72,6 @@ class Judge:
             self.container,
             self.languages,
             label=f"verdict-{self._count}",
-            environment=self.environment,
             on_output=lambda text: self.emit(Progress(step="check", text=text.strip())),
         )
         base = await asyncio.shield(self._base_check)
@@ -98,7 +96,7 @@ class Judge:
     async def _format(self, difference: TreeDifference) -> bool:
         """Run the projects' formatters over what was written; whether there was anything to run."""
         written = (*difference.added, *difference.modified)
-        runner = Runner(container=self.container, environment=self.environment)
+        runner = Runner(container=self.container)
         ran = False
         for language, project in await projects(self.container, self.languages):
             prefix = "" if project.root == "." else f"{project.root}/"
@@ -113,9 +111,7 @@ class Judge:
         if not self.base:
             return CheckReport(projects=(), seconds=0.0)
         await lay_out_tree(self.container, self.base, BASE_FOLDER)
-        report = await run_check(
-            self.container, self.languages, root=BASE_FOLDER, label="base", environment=self.environment
-        )
+        report = await run_check(self.container, self.languages, root=BASE_FOLDER, label="base")
         if report.projects:
             self.emit(
                 CheckFinished(

@@ -159,9 +159,7 @@ class Session:
         self._loop = Loop(
             provider=spec.provider,
             registry=spec.registry,
-            context=ToolContext(
-                container=self._container, languages=spec.languages, environment=environment(spec.settings)
-            ),
+            context=ToolContext(container=self._container, languages=spec.languages),
             system=system_prompt(spec.languages, [project for _, project in found], await files(self._container)),
             emit=self.emit,
             judge=self._judge.judge,
@@ -227,6 +225,7 @@ class Session:
                 repository=self.spec.repository.root,
                 workspace=workspace,
                 cache_folder=self.spec.locations.cache,
+                environment=environment(settings, self.spec.languages),
                 image_registry=settings.image_registry,
                 memory_bytes=settings.memory_bytes,
                 cpus=settings.cpus,
@@ -321,6 +320,9 @@ class Session:
         )
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """Return the variables that settings bring into every command."""
-    return {"BACTRIAN_OPAM_REPOSITORY": settings.opam_repository} if settings.opam_repository else {}
+def environment(settings: Settings, languages: Sequence[Language]) -> dict[str, str]:
+    """Return the variables of every command: what the languages need (caches), what settings say."""
+    found = {name: value for language in languages for name, value in language.environment.items()}
+    if settings.opam_repository:
+        found["BACTRIAN_OPAM_REPOSITORY"] = settings.opam_repository
+    return found

@@ -1,0 +1,37 @@
+# `make demo` and `make test` are all that a fresh Debian or Ubuntu needs (root, or sudo); they say what they install.
+.PHONY: demo test bench lint format types check clean
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+
+demo: ## Run the main job: a Go package and an OCaml package, written, mended and handed over as branches.
+	@sh .ci/prepare demo
+	@$(RUN)/python examples/demo.py
+
+test: ## Install what is missing, start a Docker engine where root has none, run every check and test.
+	@sh .ci/prepare test
+	@$(MAKE) --no-print-directory lint types
+	@$(RUN)/pytest
+
+bench: ## Print the figures.
+	@sh .ci/prepare test
+	@$(RUN)/python -m benchmarks
+
+check: lint types
+	@$(RUN)/pytest
+
+lint:
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/lint-imports --no-cache | tail -n 5
+
+format:
+	@$(RUN)/ruff check --fix .
+	@$(RUN)/ruff format .
+
+types:
+	@$(RUN)/pyright
+
+clean:
+	rm -rf $(VENV) dist .pytest_cache .ruff_cache
