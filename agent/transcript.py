@@ -32,7 +32,7 @@ class Recovered:
 
 
 class TranscriptWriter:
-    """Appends events to a session's transcript, `<session>.jsonl`; makes it and its directory if there is none.
+    """Appends events to a transcript in the session's folder, `<session>/transcript.jsonl`; makes both if need be.
 
     Opening cuts off what a crash left unfinished (see `recover`) and keeps a second writer out until `close`, or until
     the process ends in whatever way.
@@ -160,7 +160,7 @@ def _lock(path: Path) -> int:
     except BlockingIOError as error:
         owner = os.read(descriptor, 20).decode(errors="replace").strip() or "unknown"
         os.close(descriptor)
-        raise UserError(f"session {path.stem} is in use by process {owner}") from error
+        raise UserError(f"session {path.parent.name} is in use by process {owner}") from error
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+from collections.abc import Callable
 
 from agent.codec import encode
 from agent.errors import Cancelled, UserError
@@ -11,28 +12,32 @@ from agent.events import Stamped
 
 
 class JsonLines:
-    """The stream that `--json` puts on standard output. Each line is out before `show` returns."""
+    """The stream that `--json` puts on standard output. Each line is out before `show` returns.
 
-    def __init__(self, descriptor: int) -> None:
+    When the reader has gone (nobody would see the rest) or the disk takes no more, it writes nothing from then on and
+    calls `on_gone` once, with a line that says why. Without `on_gone` that `show` raises: Cancelled, or UserError.
+    """
+
+    def __init__(self, descriptor: int, on_gone: Callable[[str], None] | None = None) -> None:
         self._descriptor = descriptor
+        self._on_gone = on_gone
         self._open = True
 
     def show(self, stamped: Stamped) -> None:
-        """Write one event.
-
-        Raises Cancelled when the reader has gone (nobody would see the rest) and UserError when the disk takes no more;
-        after either it writes nothing and raises nothing, so that the session can end in order.
-        """
+        """Write one event."""
         if not self._open:
             return
         try:
             self._write(encode(stamped).encode() + b"\n")
-        except BrokenPipeError as error:
-            self._open = False
-            raise Cancelled from error
         except OSError as error:
             self._open = False
-            raise UserError(f"can't write to standard output: {error.strerror}") from error
+            reason = f"can't write to standard output: {error.strerror}"
+            if self._on_gone is not None:
+                self._on_gone(reason)
+            elif isinstance(error, BrokenPipeError):
+                raise Cancelled from error
+            else:
+                raise UserError(reason) from error
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)

@@ -72,7 +72,7 @@ def message(text: str) -> MessageAdded:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "sessions" / "brave-camel.jsonl"
+    return tmp_path / "brave-camel" / "transcript.jsonl"
 
 
 def test_what_is_appended_is_read_back_in_order(path: Path) -> None:
@@ -148,7 +148,7 @@ def test_an_empty_file_holds_nothing(path: Path) -> None:
 
 
 def test_a_missing_file_is_one_clear_line(path: Path) -> None:
-    with pytest.raises(UserError, match=r"can't read the transcript .*brave-camel.jsonl: No such file or directory"):
+    with pytest.raises(UserError, match=r"can't read the transcript .*transcript.jsonl: No such file or directory"):
         recover(path)
 
 

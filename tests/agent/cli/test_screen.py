@@ -140,6 +140,17 @@ def test_a_program_that_stops_reading_cancels_once() -> None:
     os.close(writer)
 
 
+def test_who_owns_the_session_is_told_once_that_the_reader_has_gone() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    told: list[str] = []
+    lines = JsonLines(writer, told.append)
+    for stamped in sample():
+        lines.show(stamped)
+    assert told == ["can't write to standard output: Broken pipe"]
+    os.close(writer)
+
+
 def test_a_slow_reader_of_a_non_blocking_pipe_gets_everything() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
