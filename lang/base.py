@@ -196,7 +196,10 @@ class Language(Protocol):
         ...
 
     def add_dependency(self, project: Project, name: str, version: str | None) -> tuple[Step, ...]:
-        """Fetch a dependency and record it; steps run in order and stop at the first that fails."""
+        """Fetch a dependency and record it; steps run in order and stop at the first that fails.
+
+        `()` where nothing of this language can be called that: in a mixed repository the next language is asked.
+        """
         ...
 
     def build_files(self, project: Project, paths: Collection[str]) -> tuple[str, ...]:

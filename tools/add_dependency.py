@@ -52,7 +52,7 @@ class AddDependency:
         before = await snapshot(context.container)
         runner = Runner(container=context.container, environment=context.environment)
         failures: list[str] = []
-        # A language refuses at once a name that can't be one of its own, so trying each in turn costs next to nothing.
+        # A language refuses at once a name that can't be one of its own, so to try each in turn costs next to nothing.
         for target in targets:
             failure = await _fetch(runner, target, name, version, context)
             if failure is None:
@@ -94,9 +94,13 @@ async def _record(container: Container, target: _Target, name: str, version: str
 
 async def _fetch(runner: Runner, target: _Target, name: str, version: str | None, context: ToolContext) -> str | None:
     """Run the steps; return what the first that failed says, None if all went well."""
-    for step in target.language.add_dependency(target.project, name, version):
+    steps = target.language.add_dependency(target.project, name, version)
+    if not steps:
+        return f"nothing of {target.language.name} can be called that; check the name."
+    for step in steps:
         output = await runner.run(target.language, step)
-        context.on_output(clean(output.stderr))
+        if output.stderr:
+            context.on_output(clean(output.stderr))
         if output.timed_out:
             return f"it took more than {step.timeout_s:.0f} s and was stopped; try again, or look with bash."
         if output.exit_code:

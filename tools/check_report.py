@@ -59,8 +59,9 @@ class ProjectReport:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the steps say that is in no diagnostic and no test."""
-        reports = (self.build, self.vet, self.test)
+        """What the steps say that is in no diagnostic and no test; vet only repeats a build that failed."""
+        built = self.build is None or self.build.ok
+        reports = (self.build, self.vet if built else None, self.test)
         return tuple(dict.fromkeys(report.note for report in reports if report is not None and report.note))
 
     @property
@@ -76,12 +77,13 @@ class ProjectReport:
             if report is not None:
                 yield from report.packages
                 yield from report.failed
-        for case in self.test.cases if self.test is not None else ():
-            yield case.package
+        if self.test is not None:
+            yield from (case.package for case in self.test.cases)
+            yield from (one.package for one in self.test.diagnostics if one.package)
 
     def _row(self, package: str) -> PackageRow:
         cases = [case for case in self.test.cases if case.package == package] if self.test is not None else []
-        build = _outcome(self.build, package)
+        build = "failed" if package in self._not_built_by_tests() else _outcome(self.build, package)
         return PackageRow(
             language=self.project.language,
             package=package,
@@ -93,14 +95,21 @@ class ProjectReport:
             seconds=sum(case.seconds for case in _outermost(cases)),
         )
 
+    def _not_built_by_tests(self) -> set[str]:
+        """The packages that the tests' own compiling blames; `""` where it names none."""
+        found = self.test.diagnostics if self.test is not None else ()
+        return {one.package for one in found if one.severity == "error"}
+
     def _own_row(self) -> PackageRow:
+        crashed = self.test is not None and not self.test.ok
+        broken = bool(self._not_built_by_tests())
         return PackageRow(
             language=self.project.language,
             package=self.project.root,
-            build=_whole(self.build),
+            build="failed" if broken else _whole(self.build),
             vet=_whole(self.vet),
             passed=0,
-            failed=0 if self.test is None or self.test.ok else 1,
+            failed=int(crashed and not broken),
             skipped=0,
             seconds=0.0,
         )

@@ -80,11 +80,11 @@ def _anywhere(languages: Sequence[Language]) -> tuple[tuple[Language, Project], 
 
 
 async def _look_up(runner: Runner, language: Language, project: Project, symbol: str) -> Documentation:
-    """Try the ways in order; return the first hit, or the first miss that has something to say."""
-    missed = Documentation(found=False, text="")
+    """Try the ways in order; return the first hit, or all that the misses have to say."""
+    missed: list[str] = []
     for step in language.documentation(project, symbol):
         documentation = language.parse_documentation(symbol, await runner.run(language, step))
         if documentation.found:
             return documentation
-        missed = missed if missed.text.strip() else documentation
-    return missed
+        missed.append(documentation.text.strip())
+    return Documentation(found=False, text="\n".join(text for text in dict.fromkeys(missed) if text))

@@ -37,13 +37,14 @@ def headline(report: CheckReport) -> str:
     if passed and not failed:
         ran = f"{plural(passed, 'test')} passed"
     ran += f" ({skipped} skipped)" if skipped else ""
-    bad = sum("failed" in (row.build, row.vet) for row in rows)
     built = any(project.build is not None for project in report.projects)
     packages = plural(len(rows), "package")
-    if bad:
-        packages = f"{bad} of {packages} failed to build or vet"
+    unbuilt, unvetted = (sum(getattr(row, part) == "failed" for row in rows) for part in ("build", "vet"))
+    if unbuilt:
+        packages = f"{unbuilt} of {packages} failed to build"
     elif built:
         packages += " built"
+    packages += f", {unvetted} failed vet" if unvetted else ""
     return f"{'Green' if report.green else 'Red'}: {packages}, {ran}, {report.seconds:.1f} s."
 
 
@@ -52,11 +53,15 @@ def table(report: CheckReport) -> str:
     bad = [row for row in report.rows if not row.green]
     if not bad:
         return ""
-    cells = [("package", "build", "vet", "tests"), *((row.package, row.build, row.vet, _tests(row)) for row in bad)]
-    widths = [max(len(row[column]) for row in cells) for column in range(3)]
-    lines = [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in cells
+    columns = [
+        ["package", *(row.package for row in bad)],
+        ["build", *(row.build for row in bad)],
+        ["vet", *(row.vet for row in bad)],
+        ["tests", *(_tests(row) for row in bad)],
     ]
+    told = [column for column in columns if set(column[1:]) != {"-"}]
+    padded = [[cell.ljust(max(map(len, column))) for cell in column] for column in told]
+    lines = ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
     others = len(report.rows) - len(bad)
     if others:
         lines.append(f"{plural(others, 'other package')} {'is' if others == 1 else 'are'} green.")

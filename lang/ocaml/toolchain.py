@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from lang.base import BuildReport, Documentation, FileEdit, Project, Step, StepOutput, TestReport
 from lang.ocaml import dependencies, diagnostics, documentation, layout, scripts, testing
+
+_PACKAGE = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
+"""What opam packages and findlib libraries can be called."""
 
 _TEST_LIMIT_S = 600.0
 _TEST_ENVIRONMENT = {
@@ -108,6 +112,8 @@ class OCaml:
         `record_dependency` then says how to write it down. The opam repository is that of the variable
         BACTRIAN_OPAM_REPOSITORY, else the public one.
         """
+        if not _PACKAGE.fullmatch(name):
+            return ()
         library = dependencies.library(name)
         words = (dependencies.opam_package(library), library, version or "")
         return (_step(project, scripts.INSTALL, *words, timeout_s=1800.0),)

@@ -10,6 +10,7 @@ import pytest
 
 from containers.base import Container
 from lang.go import Go
+from lang.ocaml import OCaml
 from tools.base import ToolContext, ToolError, ToolResult
 from tools.tree import changes, files, snapshot
 
@@ -64,6 +65,20 @@ async def test_what_cannot_be_had_is_told_briefly(call: Call, lay_out: LayOut, w
     assert "example.org/whisper" in str(caught.value).splitlines()[1]
     assert len(str(caught.value)) < 1500
     assert (workspace / "go.mod").read_text() == "module example.com/m\n\ngo 1.20\n"
+
+
+async def test_in_a_mixed_repository_the_name_decides(
+    call: Call, lay_out: LayOut, workspace: Path, context: ToolContext
+):
+    context.languages = (OCaml(), Go())
+    lay_out({"go.mod": "module example.com/m\n\ngo 1.20\n", "dune-project": "(lang dune 3.0)\n(package (name foo))\n"})
+    lay_out({"lib/dune": "(library (name foo) (public_name foo))\n", "lib/foo.ml": "let x = 1\n"})
+    go = await call("add_dependency", name="example.org/shout")
+    assert "func Loud" in go.content
+    ocaml = await call("add_dependency", name="yojson")
+    assert "module Yojson" in ocaml.content
+    assert "yojson" in (workspace / "lib" / "dune").read_text()
+    assert "lib/dune" in {change.path for change in ocaml.changes}
 
 
 async def test_without_a_project(call: Call):

@@ -6,6 +6,7 @@ import pytest
 
 from containers.base import Container
 from lang.go import Go
+from lang.ocaml import OCaml
 from tools.base import ToolContext, ToolResult
 from tools.check import run_check
 
@@ -45,7 +46,7 @@ async def test_red_says_where_and_why(call: Call, lay_out: LayOut):
     }
     lay_out({**MODULE, **files})
     content = (await call("check")).content
-    assert content.startswith("Red: 1 of 2 packages failed to build or vet, 1 of 1 tests failed, ")
+    assert content.startswith("Red: 1 of 2 packages failed to build, 1 of 1 tests failed, ")
     assert "b/b.go:5:34: undefined: strings.Shout" in content
     assert "--- example.com/m/a TestDouble" in content
     assert "got 6" in content
@@ -110,3 +111,36 @@ async def test_docs(call: Call, lay_out: LayOut):
 
 async def test_docs_without_a_project(call: Call):
     assert "type Handler interface" in (await call("docs", symbol="net/http.Handler")).content
+
+
+DUNE: Mapping[str, str] = {
+    "dune-project": "(lang dune 3.0)\n",
+    "lib/dune": "(library (name foo))\n",
+    "lib/foo.ml": "let double x = x * 2\n",
+    "test/dune": "(test (name test_foo) (libraries foo alcotest))\n",
+    "test/test_foo.ml": (
+        'let t () = Alcotest.(check int) "same" 4 (Foo.double 2)\n'
+        'let () = Alcotest.run "foo" ["a", [Alcotest.test_case "double" `Quick t]]\n'
+    ),
+}
+
+
+async def test_both_languages_in_one_repository(call: Call, lay_out: LayOut, context: ToolContext):
+    context.languages = (Go(), OCaml())
+    lay_out({**MODULE, **DUNE})
+    assert (await call("check")).content.startswith("Green: 4 packages built, 2 tests passed, ")
+    lay_out({"lib/foo.ml": "let double x = x ^ 2\n"})
+    content = (await call("check")).content
+    assert content.startswith("Red: 1 of ")
+    assert "lib/foo.ml:1:20: The constant 2 has type int" in content
+    lay_out({"lib/foo.ml": "let double x = x + 3\n"})
+    content = (await call("test")).content
+    assert "1 of 2 tests failed" in content
+    assert "Received: `5'" in content
+
+
+async def test_docs_of_both_languages(call: Call, lay_out: LayOut, context: ToolContext):
+    context.languages = (Go(), OCaml())
+    lay_out({**MODULE, **DUNE})
+    assert "'acc list" in (await call("docs", symbol="List.rev_append")).content.replace("'a list", "'acc list")
+    assert "func Itoa(i int) string" in (await call("docs", symbol="strconv.Itoa")).content

@@ -53,7 +53,7 @@ def test_red_build_and_tests():
         build, vet, TestReport(ok=False, cases=(failed, case("TestC", package="m/b"), case("T", package="m/c")))
     )
     assert render(report).text == (
-        "Red: 1 of 3 packages failed to build or vet, 1 of 3 tests failed, 2.3 s.\n"
+        "Red: 1 of 3 packages failed to build, 1 of 3 tests failed, 2.3 s.\n"
         "\n"
         "package  build   vet  tests\n"
         "m/a      failed  -    -\n"
@@ -117,3 +117,21 @@ def test_warnings_are_shown_when_green():
     assert render(report).text.endswith("Warnings:\na.ml:3:1: unused x")
     assert table(report) == ""
     assert headline(report).startswith("Green")
+
+
+def test_tests_that_do_not_compile_count_as_a_build():
+    found = error("a/a_test.go", 3, "undefined: x", package="")
+    report = check(None, None, TestReport(ok=False, diagnostics=(found,)))
+    assert headline(report) == "Red: 1 of 1 package failed to build, no tests ran, 2.3 s."
+    assert table(report) == "package  build\n.        failed"
+    named = error("a/a_test.go", 3, "undefined: x")
+    report = check(None, None, TestReport(ok=False, diagnostics=(named,)))
+    assert [(row.package, row.build) for row in report.rows] == [("m/a", "failed")]
+    assert report.problems == ("m/a does not build",)
+
+
+def test_vet_alone():
+    vet = BuildReport(ok=False, diagnostics=(error("a/a.go", 3, "bad verb"),), packages=("m/a", "m/b"), failed=("m/a",))
+    report = check(GOOD, vet, TestReport(ok=True))
+    assert headline(report) == "Red: 2 packages built, 1 failed vet, no tests ran, 2.3 s."
+    assert report.problems == ("m/a does not pass vet",)
