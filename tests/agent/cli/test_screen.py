@@ -83,8 +83,7 @@ def test_columns_sets_the_width_of_a_log() -> None:
 def test_a_terminal_gets_colour_and_a_block_at_the_bottom() -> None:
     text = on_terminal(TERM="xterm-256color")
     assert "\x1b[1;32m✓ done" in text
-    assert "\x1b[?25l" in text
-    assert text.rstrip().endswith("1 min 27 s") or "\x1b[?25h" in text
+    assert text.index("\x1b[?25l") < text.index("\x1b[?25h")
 
 
 def test_no_color_is_obeyed() -> None:
@@ -115,7 +114,7 @@ def test_closing_twice_and_leaving_early_is_fine() -> None:
     with Screen(Console(file=file, force_terminal=True, width=80, legacy_windows=False)) as screen:
         screen.show(sample()[0])
         screen.close()
-    assert file.getvalue().endswith("\x1b[?25h") or "\x1b[?25h" in file.getvalue()
+    assert file.getvalue().count("\x1b[?25h") == 1
 
 
 def test_lines_for_programs_are_out_at_once() -> None:
