@@ -26,7 +26,11 @@ _EXCERPT = re.compile(r"\s*\d+ \| .*|\s*\d+ \|$|\s*\^[\s^]*|\s*\.{2,}\s*")
 _SOURCE_LINE = re.compile(r"\s*\d+ \|")
 _WARNING = re.compile(r"(?:Warning|Alert)\b")
 _ERROR_WORD = re.compile(r"(?:Error|Alert|Warning)(?::\s+|\s+\((?P<kind>[^)\n]*)\):\s*|\s+(?P<number>\d+[^:\n]*):\s*)")
-_NOISE = re.compile(r"(?:Entering|Leaving) directory .*|Waiting for build process.*|Done: .*")
+_NOISE = re.compile(
+    r"(?:Entering|Leaving) directory .*|Waiting for build process.*|Done: .*|Success.*|Build failed with \d+ errors?\.|"
+    r"(?:Error: )?Build failed with \d+ errors?\.|Warning: Your build request is being forwarded .*|Note that certain "
+    r"command line arguments.*"
+)
 
 _OPAQUE = "[ <opaque> ]"
 """Stands in traces for the compiler's own form of an error."""
@@ -88,6 +92,8 @@ def blocks(text: str) -> Iterator[tuple[str, list[str]]]:
     """
     header, body, started = "", list[str](), False
     for line in text.replace("\r", "").splitlines():
+        if _NOISE.match(line):
+            continue
         if _HEADER.match(line) or _FILE_ONLY.match(line):
             if started:
                 yield header, body
@@ -96,7 +102,7 @@ def blocks(text: str) -> Iterator[tuple[str, list[str]]]:
             if started:
                 yield header, body
             header, body, started = "", [line], True
-        elif started and not _NOISE.match(line):
+        elif started:
             body.append(line)
     if started:
         yield header, body

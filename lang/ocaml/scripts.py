@@ -23,8 +23,14 @@ while [ "$count" -gt 0 ]; do
 done
 """
 
+# A dune that the model left watching would take requests over, without our options.
+_ALONE = r"""
+[ ! -S _build/.rpc/dune ] || timeout 10 dune shutdown --root . >/dev/null 2>&1 || :
+"""
+
 BUILD = (
     _PATH
+    + _ALONE
     + _PACKAGES
     + r"""
 aliases='check default' all=
@@ -42,6 +48,7 @@ exec dune build --root . --no-print-directory --display quiet "$@" 1>&2
 
 TEST = (
     _PATH
+    + _ALONE
     + _PACKAGES
     + r"""
 aliases=runtest all=
@@ -56,7 +63,7 @@ timeout -k 10 "$limit" dune build --root . --no-print-directory --display quiet 
 code=$?
 # Only what concerns tests: an alias's actions and what went wrong, without dune's own backtraces.
 dune trace cat --trace-file "$trace" 2>/dev/null | grep -E '"cat":"diagnostics"|/\.actions/' \
-    | sed -E 's/,"backtrace":"([^"\\]|\\.)*"//; s/^/bactrian-trace: /'
+    | sed -E 's/,"backtrace":"([^"\\]|\\.)*"//; s/,"rusage":\{[^}]*\}//; s/^/bactrian-trace: /'
 rm -f "$trace"
 find _build/default -path '*/.*.inline-tests/inline-test-runner.exe' 2>/dev/null | sort | while read -r runner; do
     library=${runner%.inline-tests/*}; library=${library##*/.}

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lang.base import Project, StepOutput, TestCase, TestReport, TestStatus
 from lang.ocaml import runners, trace
-from lang.ocaml.diagnostics import package_of, packages_of, parse_text
+from lang.ocaml.diagnostics import blocks, package_of, packages_of, parse_text
 from lang.ocaml.layout import in_workspace
 from lang.ocaml.runners import InlineTest, Outcome
 
@@ -22,6 +22,11 @@ _POSITION = re.compile(
     r"(?P<line>\d{1,9})"
 )
 
+_STANZA = re.compile(
+    r'File "(?:(?P<directory>[^"]+)/)?dune", line \d+, characters (?P<start>\d{1,6})-(?P<end>\d{1,6}):'
+)
+_COMPLAINT = re.compile(r"^Error(:| \()", re.MULTILINE)
+
 Listing = dict[tuple[str, str], list[InlineTest]]
 
 
@@ -29,12 +34,13 @@ def parse_test(project: Project, output: StepOutput) -> TestReport:
     """Read a test step: its standard output holds the trace, the filter and the names of inline tests."""
     lines = output.stdout.splitlines()
     events = trace.read(line.removeprefix(_TRACE) for line in lines if line.startswith(_TRACE))
+    if not (events.actions or events.reports):
+        events = _from_text(output.stderr)
     packages = packages_of(project, output.stdout)
     pattern = _filter(lines)
     everything = _unique(_cases(project, events, _listing(lines), packages))
     chosen = tuple(case for case in everything if pattern.search(case.name))
-    reports = events.reports if events.actions or events.reports else [output.stderr]
-    diagnostics = parse_text(project, "\n".join(reports), packages) if output.exit_code else ()
+    diagnostics = parse_text(project, "\n".join(events.reports), packages) if output.exit_code else ()
     errors = any(each.severity == "error" for each in diagnostics)
     failed = any(case.status == "failed" for case in chosen)
     # With a filter the exit code speaks of tests that were not asked for as well.
@@ -48,6 +54,34 @@ def parse_test(project: Project, output: StepOutput) -> TestReport:
         diagnostics=diagnostics,
         note="" if ok or failed or errors else _note(output, pattern.pattern, everything),
     )
+
+
+def _from_text(stderr: str) -> trace.Trace:
+    """What can be told without a trace (a dune before 3.21): failed programs, and tests that the runners list."""
+    found = trace.Trace()
+    passed = runners.plain(stderr).partition('File "')[0]
+    for header, body in blocks(stderr):
+        text = "\n".join(body)
+        stanza = _STANZA.match(header)
+        if stanza is None or _COMPLAINT.search(text):
+            found.reports.append(f"{header}\n{text}")
+            continue
+        alias = f"runtest-{_stanza_name(int(stanza['start']), int(stanza['end']), body)}"
+        action = found.action(stanza["directory"] or ".", alias, f"{header}{len(found.actions)}")
+        action.processes.append(trace.ProcessEnd(error="it failed", stdout=_without_excerpt(text)))
+    if runners.alcotest(passed) or runners.ounit(passed):
+        found.action(".", "runtest-tests", "passed").processes.append(trace.ProcessEnd(stdout=passed))
+    return found
+
+
+def _stanza_name(start: int, end: int, body: list[str]) -> str:
+    """The test's name, which dune's excerpt of the stanza underlines."""
+    source = re.match(r"\d+ \| (.*)", body[0]) if body else None
+    return (source.group(1)[start:end] if source else "") or "tests"
+
+
+def _without_excerpt(text: str) -> str:
+    return re.sub(r"\A\d+ \| .*\n *\^+\n?", "", text)
 
 
 def _note(output: StepOutput, pattern: str, everything: tuple[TestCase, ...]) -> str:

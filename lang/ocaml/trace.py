@@ -15,15 +15,12 @@ _ACTION = re.compile(r"_build/\.actions/[^/]+/(?:(?P<directory>.*)/)?(?P<alias>[
 class ProcessEnd:
     """A process that an action ran, once it had ended."""
 
-    program: str
-    arguments: tuple[str, ...]
-    exit_code: int
-    """Negative for a signal."""
-    error: str
+    arguments: tuple[str, ...] = ()
+    error: str = ""
     """dune's words for it: `exited with code 1`, `got signal SEGV`; `""` for success."""
-    stdout: str
-    stderr: str
-    seconds: float
+    stdout: str = ""
+    stderr: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,9 +95,7 @@ def _process(trace: Trace, arguments: Fields, seconds: float) -> None:
         return
     action.processes.append(
         ProcessEnd(
-            program=_text(arguments.get("prog")),
             arguments=_strings(arguments.get("process_args")),
-            exit_code=int(_number(arguments.get("exit"))),
             error=_text(arguments.get("error")),
             stdout=_text(arguments.get("stdout")),
             stderr=_text(arguments.get("stderr")),

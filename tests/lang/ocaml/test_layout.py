@@ -112,3 +112,9 @@ def test_a_strange_symbol_still_makes_a_command() -> None:
     for symbol in ("", "   ", "$(reboot)", "List.map x", "`Yojson.Safe`", "-help"):
         for step in OCaml().documentation(TOP, symbol):
             assert all(word and not word.startswith("-") for word in step.argv[4:])
+
+
+def test_code_is_neither_test_nor_configuration() -> None:
+    paths = ["lib/a.ml", "lib/a.mli", "lib/l.mll", "test/a.ml", "lib/dune", "a.t", "_build/default/a.ml"]
+    assert [path for path in paths if OCaml().is_code(path)] == ["lib/a.ml", "lib/l.mll"]
+    assert "_build/" in OCaml().artefacts
