@@ -113,10 +113,6 @@ class BubblewrapContainer(SupervisedContainer):
             await self._process.wait()
         await asyncio.gather(self._errors, return_exceptions=True)
 
-    def _cause_of_death(self) -> str:
-        code = self._process.returncode
-        return "" if code is None else f"exit code {code}"
-
 
 def _bwrap(spec: BubblewrapSpec) -> list[str]:
     executable = shutil.which("bwrap")
@@ -138,13 +134,14 @@ def _bwrap(spec: BubblewrapSpec) -> list[str]:
     else:
         argv += ["--unshare-user", "--uid", str(UID), "--gid", str(GID)]
     argv += _image_mounts(spec.root) if spec.root else _host_mounts(spec.host_paths)
-    argv += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/dev/shm"]
+    argv += ["--proc", "/proc", "--dev", "/dev"]
+    argv += ["--perms", "1777", "--tmpfs", "/tmp", "--perms", "1777", "--tmpfs", "/dev/shm"]
     argv += ["--bind", str(spec.workspace), WORKSPACE, "--bind", str(spec.cache), CACHE, "--chdir", WORKSPACE]
     for path in NETWORK_FILES:
         if os.path.exists(path):
             argv += ["--ro-bind", os.path.realpath(path), path]
     environment = {"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8", "PATH": PATH, **spec.environment}
-    environment["BACTRIAN_INTERNAL_PROCESSES"] = str(PROCESSES)
+    environment |= {"BACTRIAN_INTERNAL_PROCESSES": str(PROCESSES), "BACTRIAN_INTERNAL_DIE_WITH_PARENT": "1"}
     argv.append("--clearenv")
     for name, value in environment.items():
         argv += ["--setenv", name, value]

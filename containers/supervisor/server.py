@@ -1,0 +1,400 @@
+"""The supervisor's event loop: host frames in, commands' output out."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import gc
+import json
+import os
+import resource
+import selectors
+import signal
+import time
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+from containers.supervisor.files import read_file, write_file
+from containers.supervisor.frames import (
+    ERR,
+    ERR_TAIL,
+    EXIT,
+    FAILED,
+    FILE,
+    KILL,
+    OUT,
+    OUT_TAIL,
+    READ,
+    READY,
+    SIZE,
+    START,
+    STDIN,
+    STDIN_END,
+    WRITE,
+    pack,
+    take,
+)
+from containers.supervisor.jobs import Job, Stream
+from containers.supervisor.shims import (
+    CODE,
+    PR_SET_CHILD_SUBREAPER,
+    PR_SET_DUMPABLE,
+    PR_SET_NAME,
+    PR_SET_PDEATHSIG,
+    Shim,
+    fork_shim,
+    set_process,
+)
+from containers.supervisor.trees import kill_below, parents, send_signal
+
+CHUNK = 65536
+BACKLOG_BYTES = 4 << 20  # what may wait for the host before commands' pipes are left full
+F_SETPIPE_SZ = 1031
+PIPE_BYTES = 1 << 20  # the most that a pipe holds
+DRAIN_S = 0.05  # how long a pipe may stay open after its command's end before it is left to the background
+
+
+class Supervisor:
+    """Serves one host over two descriptors."""
+
+    def __init__(self, source: int, sink: int, out_of_memory: int) -> None:
+        self.source = source
+        self.sink = sink
+        self.out_of_memory = out_of_memory
+        self.selector = selectors.DefaultSelector()
+        self.jobs: dict[int, Job] = {}
+        self.shims: dict[int, Job | None] = {}
+        self.spare: Shim | None = None
+        self.incoming = bytearray()
+        self.outgoing = deque[memoryview]()
+        self.outgoing_bytes = 0
+        self.held_back: list[tuple[Job, Stream]] = []
+
+    # The loop
+
+    def run(self) -> None:
+        """Serve until the host closes our standard input; the kernel then ends all we started."""
+        wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        os.set_blocking(self.source, False)
+        os.set_blocking(self.sink, False)
+        self.selector.register(self.source, selectors.EVENT_READ, self.on_host)
+        self.selector.register(wake_read, selectors.EVENT_READ, lambda: os.read(wake_read, 4096))
+        self.fork_ahead()
+        self.send(READY, 0)
+        while True:
+            self.flush()
+            for key, _ in self.selector.select(self.next_deadline()):
+                # An earlier one of the same round may have closed this descriptor.
+                if self.selector.get_map().get(key.fd) is key:
+                    key.data()
+            self.reap()
+            self.tend()
+
+    def next_deadline(self) -> float | None:
+        """Return the seconds until something is due."""
+        times = [job.deadline for job in self.jobs.values() if job.deadline is not None and job.ended is None]
+        times += [job.ended + DRAIN_S for job in self.jobs.values() if job.ended is not None and not job.reported]
+        return max(0.0, min(times) - time.monotonic()) if times else None
+
+    def tend(self) -> None:
+        """Enforce time limits and report commands that have ended."""
+        now = time.monotonic()
+        for job in list(self.jobs.values()):
+            if job.ended is None and job.deadline is not None and now >= job.deadline:
+                job.timed_out = True
+                self.kill(job)
+            elif job.ended is not None and not job.reported:
+                if not any(stream.open for stream in job.streams):
+                    self.report(job)
+                elif now >= job.ended + DRAIN_S:
+                    self.drain(job)
+                    self.report(job)
+
+    def drain(self, job: Job) -> None:
+        """Take what the command left in its pipes; a background process may go on filling them, so there is an end."""
+        for stream in job.streams:
+            for _ in range(PIPE_BYTES // CHUNK):
+                if not stream.open or not self.pump(job, stream):
+                    break
+
+    # To and from the host
+
+    def send(self, kind: int, job: int, payload: bytes = b"") -> None:
+        """Queue a frame."""
+        frame = pack(kind, job, payload)
+        self.outgoing.append(memoryview(frame))
+        self.outgoing_bytes += len(frame)
+
+    def flush(self) -> None:
+        """Write what the host takes; while much waits, commands' pipes are left unread."""
+        waiting = self.sink in self.selector.get_map()
+        while self.outgoing:
+            try:
+                written = os.writev(self.sink, list(islice(self.outgoing, 64)))
+            except BlockingIOError:
+                if not waiting:
+                    self.selector.register(self.sink, selectors.EVENT_WRITE, lambda: None)
+                break
+            except OSError:  # the host has gone
+                os._exit(0)
+            self.outgoing_bytes -= written
+            while written:
+                frame = self.outgoing.popleft()
+                if written < len(frame):
+                    self.outgoing.appendleft(frame[written:])
+                written -= min(written, len(frame))
+        else:
+            if waiting:
+                self.selector.unregister(self.sink)
+        if self.held_back and self.outgoing_bytes <= BACKLOG_BYTES:
+            for job, stream in self.held_back:
+                self.watch(job, stream)
+            self.held_back.clear()
+
+    def on_host(self) -> None:
+        """Take frames in. What is no frame ends this process, and with it the container."""
+        try:
+            data = os.read(self.source, CHUNK)
+        except BlockingIOError:
+            return
+        if not data:
+            os._exit(0)
+        self.incoming += data
+        while (frame := take(self.incoming)) is not None:
+            self.on_frame(*frame)
+
+    def on_frame(self, kind: int, number: int, payload: bytes) -> None:
+        job = self.jobs.get(number)
+        if kind == START:
+            self.start(number, payload)
+        elif kind == READ:
+            self.answer(number, lambda: read_file(json.loads(payload)))
+        elif kind == WRITE:
+            (size,) = SIZE.unpack_from(payload)
+            request, data = json.loads(payload[SIZE.size : SIZE.size + size]), payload[SIZE.size + size :]
+            self.answer(number, lambda: write_file(request, data))
+        elif job is None:
+            return  # it has ended meanwhile
+        elif kind == STDIN:
+            job.pending.append(memoryview(payload))
+            self.feed(job)
+        elif kind == STDIN_END:
+            job.stdin_ended = True
+            self.feed(job)
+        elif kind == KILL:
+            self.kill(job)
+
+    def answer(self, number: int, action: Callable[[], bytes | None]) -> None:
+        """Do something with a file and say how it went."""
+        try:
+            self.send(FILE, number, action() or b"")
+        except OSError as error:
+            code = error.errno or errno.EIO
+            self.send(FAILED, number, json.dumps({"errno": code, "message": error.strerror or str(error)}).encode())
+        except ValueError as error:  # a NUL in a path
+            self.send(FAILED, number, json.dumps({"errno": errno.EINVAL, "message": str(error)}).encode())
+
+    # Commands
+
+    def fork_ahead(self) -> None:
+        """Have a shim wait for the next command; without room for one, the next command says so."""
+        if self.spare is None:
+            try:
+                self.spare = fork_shim(self.out_of_memory)
+            except OSError:
+                return
+            self.shims[self.spare.pid] = None
+
+    def start(self, number: int, payload: bytes) -> None:
+        request: dict[str, Any] = json.loads(payload)
+        self.fork_ahead()
+        shim, self.spare = self.spare, None
+        if shim is None:
+            name = (request["argv"] or [""])[0]
+            self.send(ERR, number, f"{name}: can't start: too many processes, or no memory\n".encode(errors="replace"))
+            self.send(EXIT, number, json.dumps({"code": 126, "timed_out": False, "seconds": 0.0}).encode())
+            return
+        limit: int | None = request["limit"]
+        streams = [Stream(shim.stdout, OUT, limit)]
+        if request["stderr"] == "separate":
+            streams.append(Stream(shim.stderr, ERR, limit))
+        else:
+            os.close(shim.stderr)
+        job = Job(number, shim.pid, shim.stdin, streams)
+        if request["timeout_s"] is not None:
+            job.deadline = job.started + request["timeout_s"]
+        if request["save_to"]:
+            job.open_save(request["save_to"])
+        self.jobs[number] = self.shims[shim.pid] = job
+        self.hand_over(shim, payload)
+        os.set_blocking(shim.stdin, False)
+        for stream in streams:
+            os.set_blocking(stream.descriptor, False)
+            self.watch(job, stream)
+        self.selector.register(shim.status, selectors.EVENT_READ, lambda: self.on_status(job, shim.status))
+
+    def hand_over(self, shim: Shim, payload: bytes) -> None:
+        """Write the request without waiting: a command may have stopped the shim. One that can't take it is killed."""
+        send_signal({shim.pid}, signal.SIGCONT)
+        data = SIZE.pack(len(payload)) + payload
+        try:
+            if len(data) > CHUNK:
+                fcntl.fcntl(shim.request, F_SETPIPE_SZ, len(data))
+            os.set_blocking(shim.request, False)
+            whole = os.write(shim.request, data) == len(data)
+        except OSError:
+            whole = False
+        os.close(shim.request)
+        if not whole:
+            send_signal({shim.pid}, signal.SIGKILL)
+
+    def watch(self, job: Job, stream: Stream) -> None:
+        self.selector.register(stream.descriptor, selectors.EVENT_READ, lambda: self.on_output(job, stream))
+
+    def on_output(self, job: Job, stream: Stream) -> None:
+        if self.outgoing_bytes > BACKLOG_BYTES and not job.reported:
+            self.selector.unregister(stream.descriptor)
+            self.held_back.append((job, stream))
+        else:
+            self.pump(job, stream)
+
+    def pump(self, job: Job, stream: Stream) -> bool:
+        """Move a piece of output on; False when there was none."""
+        try:
+            data = os.read(stream.descriptor, CHUNK)
+        except BlockingIOError:
+            return False
+        if not data:
+            self.close_stream(job, stream)
+            return False
+        if not job.reported:  # else the background goes on writing: read, lest a full pipe stop it
+            job.keep(data)
+            if now := stream.take(data):
+                self.send(stream.kind, job.number, now)
+        return True
+
+    def close_stream(self, job: Job, stream: Stream) -> None:
+        stream.open = False
+        if (job, stream) in self.held_back:
+            self.held_back.remove((job, stream))
+        else:
+            self.selector.unregister(stream.descriptor)
+        os.close(stream.descriptor)
+        self.forget(job)
+
+    def on_status(self, job: Job, status: int) -> None:
+        data = os.read(status, CODE.size)
+        self.selector.unregister(status)
+        os.close(status)
+        # No status: a command has killed its shim; what it left behind is hunted down in `reap`.
+        job.exit_code = CODE.unpack(data)[0] if len(data) == CODE.size else 137
+        job.ended = time.monotonic()
+        self.close_stdin(job)
+
+    def feed(self, job: Job) -> None:
+        """Write what the command's standard input takes."""
+        if job.stdin < 0:
+            return
+        waiting = job.stdin in self.selector.get_map()
+        while job.pending:
+            try:
+                written = os.write(job.stdin, job.pending[0])
+            except BlockingIOError:
+                if not waiting:
+                    self.selector.register(job.stdin, selectors.EVENT_WRITE, lambda: self.feed(job))
+                return
+            except BrokenPipeError:
+                self.close_stdin(job)
+                return
+            if rest := job.pending.popleft()[written:]:
+                job.pending.appendleft(rest)
+        if waiting:
+            self.selector.unregister(job.stdin)
+        if job.stdin_ended:
+            self.close_stdin(job)
+
+    def close_stdin(self, job: Job) -> None:
+        job.pending.clear()
+        if job.stdin >= 0:
+            if job.stdin in self.selector.get_map():
+                self.selector.unregister(job.stdin)
+            os.close(job.stdin)
+            job.stdin = -1
+
+    def report(self, job: Job) -> None:
+        """Send the end of a command; its pipes may stay open for its background processes."""
+        for stream in job.streams:
+            if stream.limit is not None:
+                self.send(OUT_TAIL if stream.kind == OUT else ERR_TAIL, job.number, stream.rest())
+        seconds = (job.ended or time.monotonic()) - job.started
+        code = 124 if job.timed_out else job.exit_code
+        self.send(EXIT, job.number, json.dumps({"code": code, "timed_out": job.timed_out, "seconds": seconds}).encode())
+        job.reported = True
+        job.close_save()
+        self.forget(job)
+        self.flush()
+        self.fork_ahead()
+
+    def forget(self, job: Job) -> None:
+        if job.reported and not any(stream.open for stream in job.streams):
+            self.jobs.pop(job.number, None)
+
+    def kill(self, job: Job) -> None:
+        """Kill a job's tree; its shim then tells the end. Without its shim there is no tree any more."""
+        job.deadline = None
+        if self.shims.get(job.shim) is job:
+            send_signal({job.shim}, signal.SIGCONT)  # a command may have stopped it
+            kill_below({job.shim})
+            send_signal({job.shim}, signal.SIGCONT)
+
+    def reap(self) -> None:
+        """Bury children. One that was no shim had escaped from a shim that a command killed."""
+        lost = False
+        while True:
+            try:
+                pid, how = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            # A shim ends by itself only once nothing is left below it.
+            lost = pid not in self.shims or how != 0 or lost
+            self.shims.pop(pid, None)
+            if self.spare and self.spare.pid == pid:
+                for descriptor in self.spare[1:]:
+                    os.close(descriptor)
+                self.spare = None
+        if lost:
+            strays = {pid for pid, parent in parents().items() if parent == os.getpid()} - set(self.shims)
+            send_signal(strays, signal.SIGSTOP)
+            kill_below(strays)
+            send_signal(strays, signal.SIGKILL)
+
+
+def main() -> None:
+    """Take the streams to the host away from standard input and output, then serve."""
+    # Open while it may be: only a dumpable process's own file belongs to its user.
+    try:
+        out_of_memory = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        out_of_memory = -1
+    set_process(PR_SET_DUMPABLE, 0)
+    set_process(PR_SET_CHILD_SUBREAPER, 1)
+    set_process(PR_SET_NAME, b"bactrian")  # `pkill python3` is not meant for us
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which process 1 never gets from inside
+    if os.environ.pop("BACTRIAN_INTERNAL_DIE_WITH_PARENT", ""):
+        set_process(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if limit := os.environ.pop("BACTRIAN_INTERNAL_PROCESSES", ""):
+        resource.setrlimit(resource.RLIMIT_NPROC, (int(limit), int(limit)))
+    source, sink = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
+    os.umask(0o022)
+    gc.freeze()
+    Supervisor(source, sink, out_of_memory).run()
