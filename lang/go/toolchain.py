@@ -1,0 +1,163 @@
+"""The `Go` language: which commands build, vet, test, format, extend and look up a Go module."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+
+from lang.base import BuildReport, Documentation, FileEdit, Project, Step, StepOutput, TestReport
+from lang.go import dependencies, diagnostics, documentation, testing
+from lang.go.packages import patterns
+
+TEST_TIMEOUT_S = 240
+"""What one package's tests get before `go test` stops them with a dump of all goroutines."""
+
+_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
+    {
+        "GOFLAGS": "-buildvcs=false",
+        "GOTOOLCHAIN": "local",
+        "GOTELEMETRY": "off",
+        "GOCACHE": "/cache/go-build",
+        "GOMODCACHE": "/cache/go-mod",
+        "GOPATH": "/cache/go",
+        "NO_COLOR": "1",
+    }
+)
+
+_GUIDANCE = """\
+Go: name packages ./... or ./dir. Add modules with add_dependency, before the code that imports them: it tidies go.mod
+without dropping them. Tests belong beside the code in *_test.go. A check counts vet's findings as errors where
+`go test` would fail on them."""
+
+# `go build` alone leaves test files out, and vet stops at a package's first type error. `go list -export` compiles
+# everything, tests included, without linking a test program each, goes on after errors and names each package; what it
+# lacks is linking the main packages, which is what `go build` adds. -gcflags=-e, to see more than ten errors, would
+# compile all of it under a second cache key, apart from the tests' builds: not worth it.
+_BUILD = """
+pwd
+go build -json -o /dev/null "$@"
+built=$?
+go list -e -test -export -json=ImportPath,ForTest,Match,Error,DepsErrors "$@" && exit $built
+"""
+
+# Tells the parser where it ran: messages with absolute paths become relative to the workspace.
+_PLACED = """
+pwd
+exec "$@"
+"""
+
+_SKIPPED = ("vendor", "testdata")
+
+
+class Go:
+    """Go modules, driven by the `go` command."""
+
+    @property
+    def name(self) -> str:
+        """`go`."""
+        return "go"
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Caches below `/cache` (the containers' layout), the installed toolchain only, no telemetry."""
+        return _ENVIRONMENT
+
+    @property
+    def guidance(self) -> str:
+        """What a model would not assume."""
+        return _GUIDANCE
+
+    def detect(self, paths: Collection[str]) -> tuple[Project, ...]:
+        """Return a project for every `go.mod`, those that the go command itself would ignore left out."""
+        roots = {posixpath.dirname(path) or "." for path in paths if posixpath.basename(path) == "go.mod"}
+        seen = sorted(
+            (root for root in roots if not _ignored(root)), key=lambda root: (root.count("/"), root != ".", root)
+        )
+        return tuple(Project(language=self.name, root=root) for root in seen)
+
+    def owns(self, path: str) -> bool:
+        """Go files and the files of modules and workspaces."""
+        return path.endswith(".go") or posixpath.basename(path) in ("go.mod", "go.sum", "go.work", "go.work.sum")
+
+    def is_test(self, path: str) -> bool:
+        """Files that only `go test` compiles."""
+        return path.endswith("_test.go")
+
+    def is_code(self, path: str) -> bool:
+        """Go files that are neither tests nor somebody else's."""
+        return path.endswith(".go") and not self.is_test(path) and not _ignored(posixpath.dirname(path) or ".")
+
+    @property
+    def artefacts(self) -> tuple[str, ...]:
+        """Test programs, profiles and debuggers' programs; `go build` is kept from leaving any other."""
+        return ("*.test", "*.prof", "coverage.out", "__debug_bin*")
+
+    def build(self, project: Project, packages: Sequence[str] = ()) -> Step:
+        """Compile packages and their tests, and link the main packages; nothing is written."""
+        return Step(argv=("sh", "-c", _BUILD, "go", *patterns(project, packages)), cwd=project.root, timeout_s=600.0)
+
+    def parse_build(self, project: Project, output: StepOutput) -> BuildReport:
+        """Read a build; a finding shows once however many variants of its package were compiled."""
+        return diagnostics.parse_build(project, output)
+
+    def vet(self, project: Project, packages: Sequence[str] = ()) -> Step:
+        """Run every analysis of `go vet`."""
+        return _placed(project, ("go", "vet", "-json", *patterns(project, packages)), timeout_s=600.0)
+
+    def parse_vet(self, project: Project, output: StepOutput) -> BuildReport:
+        """Read vet's findings: errors where a plain `go test` would fail on them, else warnings (and `ok` stays)."""
+        return diagnostics.parse_vet(project, output)
+
+    def test(self, project: Project, packages: Sequence[str] = (), run: str = "") -> Step:
+        """Run tests, examples and fuzz seeds, without the vet that `go test` adds: that is a step of its own.
+
+        So a vet finding neither keeps tests from running nor shows twice.
+        """
+        narrowed = (f"-run={run}",) if run else ()
+        argv = ("go", "test", "-json", "-fullpath", "-vet=off", f"-timeout={TEST_TIMEOUT_S}s", *narrowed)
+        return _placed(project, (*argv, *patterns(project, packages)), timeout_s=600.0)
+
+    def parse_test(self, project: Project, output: StepOutput) -> TestReport:
+        """Read the tests' events."""
+        return testing.parse_test(project, output)
+
+    def format(self, project: Project, paths: Sequence[str]) -> Step | None:
+        """Run gofmt over the Go files among `paths`; None where there are none."""
+        files = tuple(path for path in paths if path.endswith(".go"))
+        return Step(argv=("gofmt", "-w", *files), timeout_s=60.0) if files else None
+
+    def add_dependency(self, project: Project, name: str, version: str | None) -> tuple[Step, ...]:
+        """Get a module for the package `name` and tidy, keeping what nothing imports yet."""
+        return dependencies.add_steps(project, name, version)
+
+    def build_files(self, project: Project, paths: Collection[str]) -> tuple[str, ...]:
+        """None: the go command writes go.mod and go.sum."""
+        return ()
+
+    def record_dependency(
+        self, project: Project, name: str, version: str | None, files: Mapping[str, str]
+    ) -> tuple[FileEdit, ...]:
+        """Nothing: the steps of `add_dependency` have recorded it."""
+        return ()
+
+    def exports(self, project: Project, name: str) -> Step:
+        """List a dependency's version and what its package exports, or the packages it has."""
+        return dependencies.exports_step(project, name)
+
+    def documentation(self, project: Project, symbol: str) -> tuple[Step, ...]:
+        """Ask `go doc`, then search by the package's name, then list what is near."""
+        return documentation.documentation_steps(project, symbol)
+
+    def parse_documentation(self, symbol: str, output: StepOutput) -> Documentation:
+        """Read what one documentation step printed."""
+        return documentation.parse_documentation(symbol, output)
+
+
+def _ignored(root: str) -> bool:
+    parts = () if root == "." else root.split("/")
+    return any(part in _SKIPPED or part.startswith(("_", ".")) for part in parts)
+
+
+def _placed(project: Project, argv: tuple[str, ...], *, timeout_s: float) -> Step:
+    return Step(argv=("sh", "-c", _PLACED, "go", *argv), cwd=project.root, timeout_s=timeout_s)
