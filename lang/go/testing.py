@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lang.base import Project, StepOutput, TestCase, TestReport, TestStatus
+from lang.base import Diagnostic, Project, StepOutput, TestCase, TestReport, TestStatus
 from lang.go.diagnostics import BUILD, Findings, add_build_events
-from lang.go.output import Places, read, text
+from lang.go.output import Places, Printed, read, text
 from lang.go.traces import excerpt, first_frame
 
 _FRAME = re.compile(
@@ -66,18 +66,25 @@ def parse_test(project: Project, output: StepOutput) -> TestReport:
     broken = {name for name, package in packages.items() if package.failed_build or _setup_failed(package)}
     cases = tuple(case for name, package in packages.items() for case in _cases(name, package, printed.places))
     ok = output.exit_code == 0 and not output.timed_out and not broken
-    ok = ok and all(case.status != "failed" for case in cases)
-    ok = ok and all(package.status != "failed" for package in packages.values())
+    ok = ok and all(item.status != "failed" for item in (*cases, *packages.values()))
     notes = [_broken_note(broken), findings.note(), *_package_notes(packages, broken, printed.places)]
     if output.timed_out:
         notes.append("The tests ran past the time limit of the whole step and were stopped.")
-    diagnostics = findings.diagnostics()
-    note = "\n".join(filter(None, notes))
-    if not ok and not note and not diagnostics and all(case.status != "failed" for case in cases):
-        note = printed.tail or f"The tests failed (exit status {output.exit_code}) and printed nothing."
-    elif ok and not cases:
-        note = note or "No tests ran." + (f"\n{printed.tail}" if printed.tail else "")
-    return TestReport(ok=ok, cases=cases, diagnostics=diagnostics if not ok else (), note=note)
+    # The toolchain remarks on what went well, too: those remarks are no findings.
+    diagnostics = () if ok else findings.diagnostics()
+    note = "\n".join(filter(None, notes)) or _last_resort(ok, cases, diagnostics, printed, output.exit_code)
+    return TestReport(ok=ok, cases=cases, diagnostics=diagnostics, note=note)
+
+
+def _last_resort(
+    ok: bool, cases: Sequence[TestCase], diagnostics: Sequence[Diagnostic], printed: Printed, exit_code: int
+) -> str:
+    """Say what nothing else says: that no test ran, or that the step failed for no visible reason."""
+    if ok:
+        return "" if cases else f"No tests ran.\n{printed.tail}".strip()
+    if diagnostics or any(case.status == "failed" for case in cases):
+        return ""
+    return printed.tail or f"The tests failed (exit status {exit_code}) and printed nothing."
 
 
 def _setup_failed(package: _Package) -> bool:
