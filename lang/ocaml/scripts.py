@@ -116,6 +116,10 @@ report() { printf '%s %s\n' "$library" "$(version_of "$library" || opam show -f 
 if there=$(version_of "$library"); then
     [ -n "$version" ] && [ "$there" != "${version#v}" ] || report
 fi
+near() {
+    { ocamlfind list 2>/dev/null | sed 's/ .*//'; opam list -A --short 2>/dev/null; } |
+        grep -i -- "^$(printf '%.4s' "$package")" | sort -u | head -n 12 | tr '\n' ' ' | sed 's/^./; near: &/; s/ $//'
+}
 command -v opam >/dev/null || fail "$package is not installed and there is no opam to fetch it with"
 
 repository=${BACTRIAN_OPAM_REPOSITORY:-}
@@ -151,23 +155,28 @@ describe_system() {
 }
 set_up() {
     describe_system || return 1
-    [ -f "$OPAMROOT/config" ] || opam init --bare --disable-sandboxing --no-setup default "$repository" || return 1
-    opam repository add --dont-select system "$system" || opam repository set-url system "$system" || return 1
-    opam switch create """
-    + r""""$OPAMSWITCH" --repositories=system,default ocaml-system || return 1
+    opam init --bare --disable-sandboxing --no-setup default "$repository" || return 1
+    opam repository add --dont-select system "$system" || return 1
+    opam switch create "$OPAMSWITCH" --repositories=system,default ocaml-system || return 1
     opam install $(cat "$system/names") || return 1
 }
-if ! opam switch list --short 2>/dev/null | grep -qx "$OPAMSWITCH"; then
-    set_up >"$log" 2>&1 || { opam switch remove "$OPAMSWITCH" >/dev/null 2>&1
-        grep -E 'ERROR|rror:' "$log" >&2; fail "opam could not be set up with the repository $repository"; }
+ready=$OPAMROOT/bactrian-ready
+mkdir -p "$OPAMROOT" && exec 9>"$OPAMROOT.lock" && flock 9 || fail "opam's cache can't be written: $OPAMROOT"
+if [ ! -f "$ready" ]; then
+    # What an attempt left that went wrong is of no use to the next.
+    [ ! -d "$system" ] || rm -rf "$OPAMROOT"
+    set_up >"$log" 2>&1 || {
+        grep -E 'ERROR|rror:' "$log" >&2
+        fail "$package is not installed, and opam could not be set up with the repository $repository$(near)"
+    }
+elif [ "$(cat "$ready")" != "$repository" ]; then
+    opam repository set-url default "$repository" >"$log" 2>&1 || fail "opam can't read the repository $repository"
 fi
+printf '%s\n' "$repository" >"$ready"
 if opam install "$package${version:+.$version}" >"$log" 2>&1; then report; fi
 if ! opam show "$package" >/dev/null 2>&1; then
     opam update >/dev/null 2>&1 && opam install "$package${version:+.$version}" >"$log" 2>&1 && report
-    stem=$(printf '%.4s' "$package")
-    near=$({ ocamlfind list 2>/dev/null | sed 's/ .*//'; opam list -A --short 2>/dev/null; } |
-        grep -i -- "^$stem" | sort -u | head -n 12 | tr '\n' ' ')
-    fail "no library or opam package is called '$package'${near:+; near: ${near% }}"
+    fail "no library or opam package is called '$package'$(near)"
 fi
 if [ -n "$version" ] && ! opam show "$package.$version" >/dev/null 2>&1; then
     fail "$package has no version $version; it has: $(opam show -f all-versions "$package" | tr -s ' ')"
