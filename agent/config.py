@@ -244,8 +244,8 @@ def _limit(read: Callable[[object], float]) -> Callable[[object], float | None]:
 _duration = _with_unit({"": 1, "s": 1, "m": 60, "h": 3600})
 
 KEYS: Mapping[str, Key] = {
-    "model": Key(field="model", read=_matching(r"[a-z]+/\S.*"), expected="PROVIDER/NAME, like anthropic/NAME"),
-    "small_model": Key(field="small_model", read=_matching(r"[a-z]+/\S.*"), expected="PROVIDER/NAME"),
+    "model": Key(field="model", read=_matching(r"[a-z][a-z0-9-]*/\S.*"), expected="PROVIDER/NAME, like anthropic/NAME"),
+    "small_model": Key(field="small_model", read=_matching(r"[a-z][a-z0-9-]*/\S.*"), expected="PROVIDER/NAME"),
     "base_url": Key(field="base_url", read=_matching(r"https?://\S+"), expected="an http:// or https:// address"),
     "key_command": Key(field="key_command", read=_argv, expected="a command with its arguments"),
     "thinking": Key(

@@ -204,7 +204,7 @@ class Loop:
             self.emit(ToolStarted(call=call.id, tool=call.name, arguments=arguments, summary=summary))
             result = await self._run_tool(tool, arguments, call.id)
         for change in result.changes:
-            self.emit(FileChanged(path=change.path, added=change.added, removed=change.removed))
+            self.emit(FileChanged(path=change.path, added=change.added, removed=change.removed, call=call.id))
         self.emit(
             ToolFinished(
                 call=call.id,

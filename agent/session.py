@@ -32,7 +32,7 @@ from agent.messages import Usage
 from agent.naming import slug
 from agent.providers.base import Provider, ProviderError
 from agent.transcript import TranscriptWriter
-from containers.base import Container, ContainerDied, ContainerError
+from containers.base import DEFAULT_PROCESSES, Container, ContainerDied, ContainerError
 from containers.commits import commit_work
 from containers.launch import LaunchSpec, clone_owner, launch
 from containers.workspace import Clone, Repository, RepositoryError, fetch_result, free_branch, make_clone
@@ -229,6 +229,7 @@ class Session:
                 image_registry=settings.image_registry,
                 memory_bytes=settings.memory_bytes,
                 cpus=settings.cpus,
+                processes=settings.pids or DEFAULT_PROCESSES,
             ),
             on_progress,
         )

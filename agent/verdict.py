@@ -79,9 +79,9 @@ def _project_reasons(
         new = [one for one in findings if _finding(one) not in old_findings]
         known = (row.language, row.package) in red_before
         if row.build == "failed" and (new or not known):
-            yield f"{row.package} does not build"
+            yield f"{row.package} does not build{_first(new)}"
         elif row.vet == "failed" and (new or not known):
-            yield f"{row.package} does not pass vet"
+            yield f"{row.package} does not pass vet{_first(new)}"
         explained = True
     for case in project.test.cases if project.test else ():
         if case.status == "failed":
@@ -120,8 +120,8 @@ def _missing_tests(
     known = {_test(case) for case in base.cases}
     for project in work.projects:
         language = by_name.get(project.project.language)
-        if language is None or project.test is None:
-            continue
+        if language is None or project.test is None or (project.build and not project.build.ok):
+            continue  # first it has to build
         root = project.project.root
         written = [path for path in (*changes.added, *changes.modified) if _within(path, root) and language.owns(path)]
         code = [path for path in written if language.is_code(path) and not language.is_test(path)]
@@ -136,6 +136,16 @@ def _missing_tests(
         tests = [path for path in written if language.is_test(path)]
         if added and not tests and all(_test(case) in known for case in ran):
             yield f"there are no tests{where} of {', '.join(added[:3])}"
+
+
+def _first(findings: Sequence[Diagnostic]) -> str:
+    """Return the first of some findings in a few words, for a reason's end."""
+    if not findings:
+        return ""
+    one = findings[0]
+    place = ":".join([one.path, *(str(number) for number in (one.line, one.column) if number)])
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return f": {place}: {one.message.splitlines()[0]}{more}" if one.message else f": {place}{more}"
 
 
 def _within(path: str, root: str) -> bool:

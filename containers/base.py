@@ -16,6 +16,9 @@ CACHE = "/cache"
 DEFAULT_TIMEOUT_S = 120.0
 DEFAULT_LIMIT_BYTES = 64 * 1024
 
+DEFAULT_PROCESSES = 2048
+"""How many processes and threads a container may hold, unless told otherwise."""
+
 OutputSink = Callable[[str], None]
 """Called with each piece of a running command's output, in order; must return at once."""
 

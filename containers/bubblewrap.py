@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from containers.base import CACHE, WORKSPACE, ContainerUnavailable
+from containers.base import CACHE, DEFAULT_PROCESSES, WORKSPACE, ContainerUnavailable
 from containers.supervised import SupervisedContainer, supervisor_argv
 
 UID = GID = 1000
@@ -30,8 +30,6 @@ _DROP_ROOT = (
     *("setpriv", "--reuid", str(UID), "--regid", str(GID), "--clear-groups"),
     *("--inh-caps", "-all", "--bounding-set", "-all", "--no-new-privs"),
 )
-PROCESSES = 2048
-"""How many processes the sandbox may hold; only a user's own limit can be set without a control group."""
 PATH = "/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -43,6 +41,8 @@ class BubblewrapSpec:
     cache: Path
     root: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    processes: int = DEFAULT_PROCESSES
+    """Held by the user's own limit: without a control group there is no other."""
     host_paths: Sequence[Path] = ()
     """More host folders to show read-only at the same place (a toolchain outside /usr); only without `root`."""
 
@@ -141,7 +141,7 @@ def _bwrap(spec: BubblewrapSpec) -> list[str]:
         if os.path.exists(path):
             argv += ["--ro-bind", os.path.realpath(path), path]
     environment = {"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8", "PATH": PATH, **spec.environment}
-    environment |= {"BACTRIAN_INTERNAL_PROCESSES": str(PROCESSES), "BACTRIAN_INTERNAL_DIE_WITH_PARENT": "1"}
+    environment |= {"BACTRIAN_INTERNAL_PROCESSES": str(spec.processes), "BACTRIAN_INTERNAL_DIE_WITH_PARENT": "1"}
     argv.append("--clearenv")
     for name, value in environment.items():
         argv += ["--setenv", name, value]

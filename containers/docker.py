@@ -7,12 +7,12 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from containers.base import CACHE, WORKSPACE, ContainerUnavailable
+from containers.base import CACHE, DEFAULT_PROCESSES, WORKSPACE, ContainerUnavailable
 from containers.supervised import SupervisedContainer, supervisor_argv
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 UID = GID = 1000
 """Who commands are inside when the host's user is root; otherwise they are the host's user."""
-
-PIDS = 2048
-"""How many processes and threads a container may hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +35,7 @@ class DockerSpec:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     memory_bytes: int | None = None
     cpus: float | None = None
+    processes: int = DEFAULT_PROCESSES
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -107,12 +105,7 @@ class DockerContainer(SupervisedContainer):
 
         Raises ContainerUnavailable: no engine, no such image, or the engine refuses.
         """
-        client = await asyncio.to_thread(connect)
-        try:
-            engine_container, connection = await asyncio.to_thread(_start, client, spec)
-        except BaseException:
-            client.close()
-            raise
+        client, engine_container, connection = await _uninterrupted(_start, spec)
         container = cls(_Attached(*await asyncio.open_connection(sock=connection)), client, engine_container)
         try:
             await container.ready()
@@ -125,28 +118,64 @@ class DockerContainer(SupervisedContainer):
         return container
 
     async def _end(self) -> None:
-        await asyncio.to_thread(self._remove)
-
-    def _remove(self) -> None:
-        import docker.errors
-
-        # Gone already, or being removed, or the engine has stopped.
-        with contextlib.suppress(docker.errors.DockerException, OSError):
-            self._container.remove(force=True)
+        await asyncio.to_thread(_remove, self._container)
         self._client.close()
 
 
-def _start(client: docker.DockerClient, spec: DockerSpec) -> tuple[EngineContainer, socket.socket]:
+_Started = tuple["docker.DockerClient", "EngineContainer", socket.socket]
+
+
+async def _uninterrupted(start: Callable[[DockerSpec], _Started], spec: DockerSpec) -> _Started:
+    """Run `start` in a thread. A thread can't be stopped: if this task is cancelled, wait and take back what it made."""
+    starting = asyncio.ensure_future(asyncio.to_thread(start, spec))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with contextlib.suppress(ContainerUnavailable):
+            client, container, connection = await starting
+            connection.close()
+            await asyncio.to_thread(_remove, container)
+            client.close()
+        raise
+
+
+def _start(spec: DockerSpec) -> _Started:
     import docker.errors
+
+    with contextlib.ExitStack() as undo:
+        client = undo.enter_context(contextlib.closing(connect()))
+        try:
+            container = client.containers.create(spec.image, **_options(spec, podman=_is_podman(client)))
+            undo.callback(_remove, container)
+            # Attached before it starts, so that not a byte is lost.
+            connection = undo.enter_context(_attach(container))
+            container.start()
+        except docker.errors.ImageNotFound as error:
+            raise ContainerUnavailable(f"no image {spec.image}: `bactrian image` builds it") from error
+        except (docker.errors.DockerException, OSError) as error:
+            raise ContainerUnavailable(
+                f"the Docker engine refuses to start a container: {_first_line(error)}"
+            ) from error
+        undo.pop_all()
+    return client, container, connection
+
+
+def _options(spec: DockerSpec, *, podman: bool) -> dict[str, Any]:
     import docker.types
 
-    podman = _is_podman(client)
     uid, gid = session_user()
     options: dict[str, Any] = {
+        "command": supervisor_argv(),
+        "user": f"{uid}:{gid}",
+        "hostname": "bactrian",
+        "working_dir": WORKSPACE,
+        "environment": {"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8", **spec.environment},
+        "labels": {"bactrian": "session", **spec.labels},
+        "stdin_open": True,
         "auto_remove": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
-        "pids_limit": PIDS,
+        "pids_limit": spec.processes,
         "mem_limit": spec.memory_bytes,
         "nano_cpus": int(spec.cpus * 1e9) if spec.cpus else None,
         "log_config": docker.types.LogConfig(type="none"),
@@ -157,26 +186,7 @@ def _start(client: docker.DockerClient, spec: DockerSpec) -> tuple[EngineContain
     }
     if podman and os.geteuid() != 0:
         options["userns_mode"] = f"keep-id:uid={uid},gid={gid}"
-    try:
-        container = client.containers.create(
-            spec.image,
-            command=supervisor_argv(),
-            user=f"{uid}:{gid}",
-            hostname="bactrian",
-            working_dir=WORKSPACE,
-            environment={"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8", **spec.environment},
-            labels={"bactrian": "session", **spec.labels},
-            stdin_open=True,
-            **options,
-        )
-        # Attached before it starts, so that not a byte is lost.
-        connection = _attach(container)
-        container.start()
-    except docker.errors.ImageNotFound as error:
-        raise ContainerUnavailable(f"no image {spec.image}: `bactrian image` builds it") from error
-    except docker.errors.DockerException as error:
-        raise ContainerUnavailable(f"the Docker engine refuses to start a container: {_first_line(error)}") from error
-    return container, connection
+    return options
 
 
 def _attach(container: EngineContainer) -> socket.socket:
@@ -192,12 +202,25 @@ def _attach(container: EngineContainer) -> socket.socket:
         attached.close()
 
 
+def _remove(container: EngineContainer) -> None:
+    import docker.errors
+
+    # Gone already, or being removed, or the engine has stopped.
+    with contextlib.suppress(docker.errors.DockerException, OSError):
+        container.remove(force=True)
+
+
 def _own_cache(client: docker.DockerClient, spec: DockerSpec, uid: int, gid: int) -> None:
     """Give the cache volume to the session's user; a new one belongs to the image's."""
+    import docker.errors
+
     mount = {spec.cache_volume: {"bind": CACHE, "mode": "rw"}}
-    client.containers.run(
-        spec.image, ["chown", f"{uid}:{gid}", CACHE], user="0:0", network_mode="none", volumes=mount, remove=True
-    )
+    try:
+        client.containers.run(
+            spec.image, ["chown", f"{uid}:{gid}", CACHE], user="0:0", network_mode="none", volumes=mount, remove=True
+        )
+    except (docker.errors.DockerException, OSError) as error:
+        raise ContainerUnavailable(f"the cache volume can't be prepared: {_first_line(error)}") from error
 
 
 def _is_podman(client: docker.DockerClient) -> bool:

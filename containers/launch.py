@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from containers.base import Container, ContainerUnavailable
+from containers.base import DEFAULT_PROCESSES, Container, ContainerUnavailable
 from containers.bubblewrap import BubblewrapContainer, BubblewrapSpec
 from containers.recipe import recipe
 
@@ -30,6 +30,8 @@ class LaunchSpec:
     image_registry: str = ""
     memory_bytes: int | None = None
     cpus: float | None = None
+    processes: int = DEFAULT_PROCESSES
+    """The most processes and threads inside."""
     host_paths: Sequence[Path] = ()
 
 
@@ -80,6 +82,7 @@ async def _docker(spec: LaunchSpec, progress: Callable[[str], None]) -> Containe
             environment=spec.environment,
             memory_bytes=spec.memory_bytes,
             cpus=spec.cpus,
+            processes=spec.processes,
         )
     )
 
@@ -99,6 +102,11 @@ async def _bubblewrap(spec: LaunchSpec, progress: Callable[[str], None]) -> Cont
         os.chown(cache, *whom)
     return await BubblewrapContainer.start(
         BubblewrapSpec(
-            workspace=spec.workspace, cache=cache, root=root, environment=spec.environment, host_paths=spec.host_paths
+            workspace=spec.workspace,
+            cache=cache,
+            root=root,
+            environment=spec.environment,
+            processes=spec.processes,
+            host_paths=spec.host_paths,
         )
     )

@@ -29,13 +29,9 @@ def prepare(repository: Path, container: str) -> int:
         if container == "docker" or (container == "auto" and engine_answers()):
             name = ensure_image(wanted, registry=settings.image_registry, progress=progress)
             console.print(f"The image {name} is ready.")
-        if container != "docker":
-            try:
-                path = ensure_rootfs(wanted, locations().cache, progress=progress)
-                console.print(f"The root file system {path} is ready.")
-            except ContainerUnavailable:
-                if container == "bubblewrap":
-                    raise
+        else:
+            path = ensure_rootfs(wanted, locations().cache, progress=progress)
+            console.print(f"The root file system {path} is ready.", soft_wrap=True)
     except (ContainerUnavailable, UserError) as error:
         console.print(f"bactrian: {error}", soft_wrap=True)
         return ExitCode.FAILED

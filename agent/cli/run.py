@@ -152,10 +152,10 @@ async def _run(
         name_branch=partial(name_task, small) if small else None,
         started=started,
     )
-    screen = Screen(PersonConsole())
-    consumers = [screen.show, *([JsonLines(1).show] if options.as_json else [])]
-    with screen:
-        session = Session(spec, consumers)
+    with Screen(PersonConsole()) as screen:
+        # A reader that has gone ends the run: nobody would see the rest.
+        lines = JsonLines(1, lambda _: session.cancel("cancelled"))
+        session = Session(spec, [screen.show, lines.show] if options.as_json else [screen.show])
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, session.cancel, "cancelled")
         loop.add_signal_handler(signal.SIGTERM, session.cancel, "terminated")
