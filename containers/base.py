@@ -100,7 +100,7 @@ class Container(Protocol):
 
     Commands run side by side; each has its own process tree. Closing it, or the end of the Bactrian
     process, ends everything inside. Implementations: `containers.docker`, `containers.bubblewrap`;
-    `tests/contracts/test_container.py` is the suite that each must pass.
+    `tests/contracts/test_container*.py` is the suite that each must pass.
     """
 
     @property

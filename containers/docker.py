@@ -126,7 +126,7 @@ _Started = tuple["docker.DockerClient", "EngineContainer", socket.socket]
 
 
 async def _uninterrupted(start: Callable[[DockerSpec], _Started], spec: DockerSpec) -> _Started:
-    """Run `start` in a thread. A thread can't be stopped: if this task is cancelled, wait and take back what it made."""
+    """Run `start` in a thread. A thread can't be stopped: if this task is cancelled, wait, and undo what it did."""
     starting = asyncio.ensure_future(asyncio.to_thread(start, spec))
     try:
         return await asyncio.shield(starting)

@@ -84,7 +84,7 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     subprocess.run(["rm", "-rf", path], check=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start_docker(image: str, cache_volume: str) -> StartContainer:
     """Start a Docker container."""
 
@@ -94,7 +94,7 @@ def start_docker(image: str, cache_volume: str) -> StartContainer:
     return start
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def start_bubblewrap(rootfs: Path, cache_folder: Path) -> StartContainer:
     """Start a sandbox on the session image's root file system."""
 
