@@ -168,7 +168,7 @@ class Language(Protocol):
         ...
 
     def build(self, project: Project, packages: Sequence[str] = ()) -> Step:
-        """Compile all of a project, tests included where the tool can, or the packages named (as the user names them)."""
+        """Compile all of a project, tests included where the tool can, or the packages (as the user names them)."""
         ...
 
     def parse_build(self, project: Project, output: StepOutput) -> BuildReport:
@@ -223,7 +223,7 @@ class Language(Protocol):
     def documentation(self, project: Project, symbol: str) -> tuple[Step, ...]:
         """Look a package, module or symbol up in the version in use.
 
-        The steps are ways to find it, best first: the harness runs them in order until `parse_documentation` finds something.
+        The steps are ways to find it, best first: the harness runs them until `parse_documentation` finds something.
         """
         ...
 
