@@ -160,7 +160,7 @@ def _fill(repository: Repository, commit: str, path: Path, branch: str) -> None:
     if not commit:
         return
     refspecs = ("+HEAD:refs/bactrian/head", "+refs/heads/*:refs/remotes/origin/*")
-    options = ("--quiet", "--tags", "--update-shallow", "--upload-pack", _UPLOAD_PACK)
+    options = ("--quiet", "--tags", "--update-shallow", "--upload-pack", _UPLOAD_PACK.replace("--strict ", ""))
     _git(path, "fetch", *options, str(repository.root), *refspecs)
     _git(path, "checkout", "--quiet", "-B", branch, commit)
     for name, submodule_commit in _submodules(path):
