@@ -136,7 +136,7 @@ def _indented(text: str, old: str, new: str) -> list[_Splice]:
 
 def _unnumbered(text: str, old: str, new: str) -> list[_Splice]:
     bare = _without_numbers(old)
-    if bare is None:
+    if not bare or not bare.strip():
         return []
     fresh = _without_numbers(new)
     return _exact(text, bare, new if fresh is None else fresh)

@@ -109,5 +109,21 @@ async def test_paths_do_not_leave_the_workspace(name: str, path: str, bubblewrap
         await registry.get(name).run(arguments, ToolContext(container=bubblewrap_container, languages=()))
 
 
+async def test_they_work_together_in_containers_of_both_kinds(container: Container):
+    registry = Registry(default_tools())
+    context = ToolContext(container=container, languages=())
+    calls: tuple[tuple[str, dict[str, Any], str], ...] = (
+        ("write_file", {"path": "d/a.txt", "content": "one\ntwo\n"}, "Created d/a.txt, 2 lines."),
+        ("edit_file", {"path": "d/a.txt", "edits": [{"old": "two", "new": "three"}]}, "     2\tthree"),
+        ("search", {"pattern": "thr.e"}, "d/a.txt\n2:three"),
+        ("bash", {"command": "seq 50000; ls -l d/a.txt"}, "[Whole output: /tmp/bactrian/bash-1.log]"),
+        ("read_file", {"path": "/tmp/bactrian/bash-1.log", "start_line": 50000}, " 50000\t50000"),
+        ("check", {}, "no project was found"),
+    )
+    for name, arguments, told in calls:
+        result = await registry.get(name).run(registry.arguments(name, arguments), context)
+        assert told in result.content
+
+
 def test_the_loop_knows_finish_by_its_name():
     assert FINISH in Registry(TOOLS).names

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tools.edits import Edit, EditFailed, apply_edits
 
@@ -130,6 +132,10 @@ def test_nothing_alike():
     assert "nor anything like it" in refusal("", Edit(old="word", new="x"))
 
 
+def test_line_numbers_alone_are_nothing_to_look_for():
+    assert "not in the file" in refusal("a\nb\n", Edit(old="1\t", new="x"))
+
+
 def test_blank_old_matches_only_exactly():
     assert "not in the file" in refusal("a\nb\n", Edit(old="  \n\t\n", new="x"))
 
@@ -137,3 +143,35 @@ def test_blank_old_matches_only_exactly():
 def test_bytes_that_are_not_text_survive():
     text = b"caf\xe9\nx\n".decode(errors="surrogateescape")
     assert edited(text, "x", "y").encode(errors="surrogateescape") == b"caf\xe9\ny\n"
+
+
+TEXT = st.text(alphabet="ab(){}\t \n\r1\udc80", max_size=60)
+
+
+@given(text=TEXT, old=TEXT, new=TEXT, replace_all=st.booleans())
+def test_any_edit_is_made_or_refused(text: str, old: str, new: str, replace_all: bool):
+    try:
+        outcome = apply_edits(text, [Edit(old=old, new=new, replace_all=replace_all)])
+    except EditFailed:
+        assert not old or old == new or replace_all is False or old not in text
+    else:
+        assert outcome.text.count("\n") <= text.count("\n") + (text.count(old[:1]) + 1) * new.count("\n")
+
+
+@given(before=TEXT, old=TEXT.filter(bool), after=TEXT, new=TEXT)
+def test_what_stands_there_once_is_replaced_exactly(before: str, old: str, after: str, new: str):
+    text = before + old + after
+    if "\r" in text + new or text.count(old) != 1 or text.find(old, text.find(old) + 1) >= 0 or old == new:
+        return
+    assert edited(text, old, new) == before + new + after
+
+
+@given(lines=st.lists(st.text(alphabet="ab {}\t", max_size=8), min_size=1), at=st.integers(0, 50), new=st.just("x\ny"))
+def test_crlf_files_stay_crlf(lines: list[str], at: int, new: str):
+    text = "".join(f"{line}\r\n" for line in lines)
+    old = lines[at % len(lines)]
+    try:
+        result = edited(text, old, new)
+    except EditFailed:
+        return
+    assert result.count("\n") == result.count("\r\n")
