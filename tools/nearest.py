@@ -12,6 +12,8 @@ from tools.text import lines_of
 _LEAST_RATIO = 0.5
 _CANDIDATES = 8
 _ANCHORS = 5
+_COMPARED_CHARACTERS = 400
+"""Of each line; the time that comparing takes grows with the square of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +26,11 @@ class Region:
 
 def nearest(text: str, wanted: str) -> Region | None:
     """Return the region most like `wanted`, as many lines long; None where nothing is half alike."""
-    targets = [line.strip() for line in lines_of(wanted.strip("\r\n"))]
+    targets = [_plain(line) for line in lines_of(wanted.strip("\r\n"))]
     lines = lines_of(text)
     if not any(targets) or not lines:
         return None
-    plain = [line.strip() for line in lines]
+    plain = [_plain(line) for line in lines]
     anchors = nlargest(_ANCHORS, range(len(targets)), key=lambda index: len(targets[index]))
     starts = {start for index in anchors for start in _starts(plain, targets[index], index, len(targets))}
     best = max(((_alike(plain, start, targets), -start) for start in starts), default=(0.0, 0))
@@ -36,6 +38,10 @@ def nearest(text: str, wanted: str) -> Region | None:
         return None
     start = -best[1]
     return Region(first=start + 1, lines=tuple(lines[start : start + len(targets)]))
+
+
+def _plain(line: str) -> str:
+    return line.strip()[:_COMPARED_CHARACTERS]
 
 
 def _starts(plain: Sequence[str], target: str, index: int, length: int) -> list[int]:
