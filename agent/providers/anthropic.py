@@ -66,7 +66,12 @@ class Anthropic:
             max_retries=0,
             default_headers=dict(headers or {}),
         )
-        self._endpoint = Endpoint(model=model, address=str(self._client.base_url), key_name="ANTHROPIC_API_KEY")
+        self._endpoint = Endpoint(
+            model=model,
+            address=str(self._client.base_url),
+            key_name="ANTHROPIC_API_KEY",
+            timeout_s=timeout_s,
+        )
 
     @property
     def name(self) -> str:

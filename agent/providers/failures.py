@@ -34,11 +34,15 @@ _STATUS_OF_CODE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Who was asked, for error messages: the model, the server's address, the variable that holds the key."""
+    """Who was asked, for error messages: the model, the server's address, the variable that holds the key.
+
+    `timeout_s` is the longest silence that was waited for.
+    """
 
     model: str
     address: str
     key_name: str
+    timeout_s: float
 
     def refused(
         self, status: int, detail: str, *, code: str = "", headers: Mapping[str, str] | None = None
@@ -68,6 +72,8 @@ class Endpoint:
                     f"the certificate of {self.address} is not trusted ({cause.verify_message});"
                     " put your authority's certificates into a file and set SSL_CERT_FILE to it"
                 )
+        if any(isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__ for cause in causes):
+            return ProviderError(f"{self.address} said nothing for {self.timeout_s:g} s", retryable=True)
         detail = next((str(cause) for cause in reversed(causes) if str(cause)), type(error).__name__)
         return ProviderError(f"no answer from {self.address}: {_shortened(detail)}", retryable=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from typing import cast
 
 import httpx2
 import openai
@@ -33,7 +34,12 @@ class OpenAIClient:
             max_retries=0,
             default_headers=dict(headers or {}),
         )
-        self.endpoint = Endpoint(model=model, address=str(self.sdk.base_url), key_name="OPENAI_API_KEY")
+        self.endpoint = Endpoint(
+            model=model,
+            address=str(self.sdk.base_url),
+            key_name="OPENAI_API_KEY",
+            timeout_s=timeout_s,
+        )
 
     @contextmanager
     def failures(self) -> Generator[None]:
@@ -42,18 +48,25 @@ class OpenAIClient:
             yield
         except openai.APIStatusError as error:
             raise self.endpoint.refused(
-                error.status_code, error.message, code=error.code or error.type or "", headers=error.response.headers
+                error.status_code, _told(error), code=error.code or error.type or "", headers=error.response.headers
             ) from error
         except (openai.APIConnectionError, httpx2.TransportError) as error:
             raise self.endpoint.unreachable(error) from error
         except (openai.APIResponseValidationError, ValueError) as error:
             raise self.endpoint.garbled(error) from error
         except openai.APIError as error:
-            raise self.endpoint.refused(200, error.message, code=error.code or error.type or "") from error
+            raise self.endpoint.refused(200, _told(error), code=error.code or error.type or "") from error
 
     async def close(self) -> None:
         """Close the connections."""
         await self.sdk.close()
+
+
+def _told(error: openai.APIError) -> str:
+    """Return the server's own words; the SDK's message puts a code before them."""
+    body = cast("object", error.body)
+    message = cast("dict[str, object]", body).get("message") if isinstance(body, dict) else None
+    return message if isinstance(message, str) else error.message
 
 
 def effort_of(thinking: str) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from textwrap import dedent
 from typing import cast
 
 import pytest
+from chain_model import write_model
 
 from agent.messages import Message, Part, Text, Thinking, ToolAnswer, ToolCall
 from agent.providers.anthropic import Anthropic
@@ -22,10 +26,11 @@ from agent.providers.base import (
     ThinkingChunk,
     ToolDefinition,
 )
+from agent.providers.llama import Llama
 from agent.providers.loopback import Loopback
 from agent.providers.openai_chat import OpenAIChat
 from agent.providers.openai_responses import OpenAIResponses
-from agent.providers.script import parse
+from agent.providers.script import Turn, parse, words
 from agent.providers.scripted import Scripted
 
 Open = Callable[[str], AbstractAsyncContextManager[Provider]]
@@ -68,8 +73,41 @@ async def responses(script: str) -> AsyncGenerator[Provider]:
             yield provider
 
 
-@pytest.fixture(params=[scripted, claude, chat, responses], ids=lambda made: made.__name__)
+@asynccontextmanager
+async def llama(script: str) -> AsyncGenerator[Provider]:
+    """The real llama.cpp, with a model that says what the script says; it can't know what it is told."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_model(Path(folder) / "chain.gguf", [pieces(turn) for turn in parse(script).turns])
+        async with closing(Llama(path)) as provider:
+            yield provider
+
+
+def pieces(turn: Turn) -> list[str]:
+    thoughts = [f"<think>{turn.thinking}", "</think>"] if turn.thinking else []
+    calls = (
+        f'<tool_call>{{"name": "{call.name}", "arguments": {call.arguments or "{}"}}}</tool_call>'
+        for call in turn.calls
+    )
+    return [*thoughts, *words(turn.text), *calls]
+
+
+HOSTED = [scripted, claude, chat, responses]
+LOCAL = pytest.param(
+    llama,
+    id="llama",
+    marks=pytest.mark.skipif(find_spec("llama_cpp") is None, reason="no llama-cpp-python: uv sync --extra llama"),
+)
+
+
+@pytest.fixture(params=HOSTED, ids=lambda made: made.__name__)
 def provide(request: pytest.FixtureRequest) -> Open:
+    """Open a provider that plays the script."""
+    return cast("Open", request.param)
+
+
+@pytest.fixture(params=[*(pytest.param(made, id=made.__name__) for made in HOSTED), LOCAL])
+def provide_any(request: pytest.FixtureRequest) -> Open:
+    """Open a provider that says what the script says, though it may not listen as a script does."""
     return cast("Open", request.param)
 
 
@@ -92,8 +130,8 @@ async def reply(provider: Provider, *messages: Message) -> tuple[list[ModelChunk
     return chunks, last
 
 
-async def test_words_stream_and_the_last_chunk_is_the_whole(provide: Open) -> None:
-    async with provide("[[turn]]\ntext = '''One  two,\n\tthree — ünï 🐫.\n'''\n") as provider:
+async def test_words_stream_and_the_last_chunk_is_the_whole(provide_any: Open) -> None:
+    async with provide_any("[[turn]]\ntext = '''One  two,\n\tthree — ünï 🐫.\n'''\n") as provider:
         chunks, last = await reply(provider, TASK)
     words = [chunk.text for chunk in chunks if isinstance(chunk, TextChunk)]
     assert len(words) > 1
@@ -101,8 +139,8 @@ async def test_words_stream_and_the_last_chunk_is_the_whole(provide: Open) -> No
     assert (last.message.role, last.stop, last.message.calls) == ("assistant", "end", ())
 
 
-async def test_thinking_streams_apart_from_words(provide: Open) -> None:
-    async with provide("[[turn]]\nthinking = 'let me see'\ntext = 'done'\n") as provider:
+async def test_thinking_streams_apart_from_words(provide_any: Open) -> None:
+    async with provide_any("[[turn]]\nthinking = 'let me see'\ntext = 'done'\n") as provider:
         chunks, last = await reply(provider, TASK)
         assert "".join(chunk.text for chunk in chunks if isinstance(chunk, ThinkingChunk)) == "let me see"
         thoughts = [part for part in last.message.parts if isinstance(part, Thinking)]
@@ -113,7 +151,7 @@ async def test_thinking_streams_apart_from_words(provide: Open) -> None:
 TWO_CALLS = dedent(
     r"""
     [[turn]]
-    text = "I look."
+    text = "I look first."
     thinking = "hm"
     [[turn.call]]
     name = "bash"
@@ -129,8 +167,8 @@ TWO_CALLS = dedent(
 )
 
 
-async def test_several_calls_come_whole_and_their_answers_are_taken(provide: Open) -> None:
-    async with provide(TWO_CALLS) as provider:
+async def test_several_calls_come_whole_and_their_answers_are_taken(provide_any: Open) -> None:
+    async with provide_any(TWO_CALLS) as provider:
         _, first = await reply(provider, TASK)
         assert first.stop == "tool_calls"
         bash, read = first.message.calls
@@ -147,8 +185,8 @@ async def test_several_calls_come_whole_and_their_answers_are_taken(provide: Ope
         assert (second.message.text, second.stop) == ("Done.", "end")
 
 
-async def test_a_call_without_arguments_has_none(provide: Open) -> None:
-    async with provide("[[turn]]\n[[turn.call]]\nname = 'bash'\narguments = ''\n") as provider:
+async def test_a_call_without_arguments_has_none(provide_any: Open) -> None:
+    async with provide_any("[[turn]]\n[[turn.call]]\nname = 'bash'\narguments = ''\n") as provider:
         _, last = await reply(provider, TASK)
         assert (last.message.calls[0].arguments, last.message.calls[0].invalid) == ({}, None)
 
@@ -174,8 +212,8 @@ async def test_a_call_cut_at_the_output_limit_is_marked(provide: Open, raw: str)
         assert last.message.calls[0].invalid == raw
 
 
-async def test_an_empty_answer_is_an_answer_and_the_history_goes_on(provide: Open) -> None:
-    async with provide("[[turn]]\n[[turn]]\ntext = 'sorry'\n") as provider:
+async def test_an_empty_answer_is_an_answer_and_the_history_goes_on(provide_any: Open) -> None:
+    async with provide_any("[[turn]]\n[[turn]]\ntext = 'sorry'\n") as provider:
         chunks, last = await reply(provider, TASK)
         assert (len(chunks), last.message.parts, last.stop) == (1, (), "end")
         _, second = await reply(provider, TASK, last.message, user(Text(text="well?")))
@@ -196,7 +234,7 @@ async def test_usage_is_reported_and_cached_tokens_count_apart(provide: Open) ->
         assert (second.usage.input_tokens, second.usage.cache_read_tokens) == (4, 2)
 
 
-async def test_history_made_by_another_provider_is_taken(provide: Open) -> None:
+async def test_history_made_by_another_provider_is_taken(provide_any: Open) -> None:
     foreign = Message(
         role="assistant",
         parts=(
@@ -205,14 +243,14 @@ async def test_history_made_by_another_provider_is_taken(provide: Open) -> None:
             ToolCall(id="toolu_01", name="bash", arguments={"command": "ls"}),
         ),
     )
-    async with provide("[[turn]]\n[[turn]]\nexpect=['go.mod']\ntext = 'fine'\n") as provider:
+    async with provide_any("[[turn]]\n[[turn]]\nexpect=['go.mod']\ntext = 'fine'\n") as provider:
         _, last = await reply(provider, TASK, foreign, user(ToolAnswer(call_id="toolu_01", content="go.mod\n")))
         assert last.message.text == "fine"
 
 
-async def test_an_empty_tool_answer_is_taken(provide: Open) -> None:
+async def test_an_empty_tool_answer_is_taken(provide_any: Open) -> None:
     call = Message(role="assistant", parts=(ToolCall(id="c1", name="bash", arguments={}),))
-    async with provide("[[turn]]\n[[turn]]\ntext = 'fine'\n") as provider:
+    async with provide_any("[[turn]]\n[[turn]]\ntext = 'fine'\n") as provider:
         _, last = await reply(provider, TASK, call, user(ToolAnswer(call_id="c1", content="", is_error=True)))
         assert last.message.text == "fine"
 
@@ -224,8 +262,8 @@ async def test_a_request_that_is_refused_raises_and_says_why(provide: Open) -> N
         assert not caught.value.retryable
 
 
-async def test_closing_the_iterator_ends_the_request_and_the_provider_can_be_asked_again(provide: Open) -> None:
-    async with provide("[[turn]]\ntext = 'a b c d e f'\n") as provider:
+async def test_closing_the_iterator_ends_the_request_and_the_provider_can_be_asked_again(provide_any: Open) -> None:
+    async with provide_any("[[turn]]\ntext = 'a b c d e f'\n") as provider:
         chunks = cast("AsyncGenerator[ModelChunk]", ask(provider, TASK))
         assert await anext(chunks) == TextChunk(text="a")
         await chunks.aclose()
@@ -248,13 +286,13 @@ async def test_requests_side_by_side_do_not_mix(provide: Open) -> None:
         assert [last.message.text for _, last in both] == ["you said left", "you said right"]
 
 
-async def test_closing_twice_is_fine(provide: Open) -> None:
-    async with provide("[[turn]]\n") as provider:
+async def test_closing_twice_is_fine(provide_any: Open) -> None:
+    async with provide_any("[[turn]]\n") as provider:
         await provider.close()
         await provider.close()
 
 
-async def test_it_has_a_name_and_capabilities(provide: Open) -> None:
-    async with provide("[[turn]]\n") as provider:
+async def test_it_has_a_name_and_capabilities(provide_any: Open) -> None:
+    async with provide_any("[[turn]]\n") as provider:
         assert "/" in provider.name
         assert provider.capabilities.context_tokens > 0
