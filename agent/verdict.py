@@ -73,24 +73,22 @@ def _project_reasons(
     """What is red in a project and was not so at the base."""
     explained = False
     for row in project.rows:
-        if row.green:
+        if "failed" not in (row.build, row.vet):
             continue
+        explained = True
         findings = [one for one in project.diagnostics if one.severity == "error" and one.package == row.package]
         new = [one for one in findings if _finding(one) not in old_findings]
-        known = (row.language, row.package) in red_before
-        if row.build == "failed" and (new or not known):
-            yield f"{row.package} does not build{_first(new)}"
-        elif row.vet == "failed" and (new or not known):
-            yield f"{row.package} does not pass vet{_first(new)}"
-        explained = True
+        if new or (row.language, row.package) not in red_before:
+            yield f"{row.package} does not {'build' if row.build == 'failed' else 'pass vet'}{_first(new)}"
     for case in project.test.cases if project.test else ():
         if case.status == "failed":
             explained = True
             if _test(case) not in old_failures:
                 yield f"{case.package} {case.name} fails"
-    if not project.green and not explained:
+    where = project.project
+    if not project.green and not explained and (where.language, where.root) not in red_before:
         note = project.notes[0].strip().splitlines()[-1:] if project.notes else []
-        yield f"{project.project.language} in {project.project.root}: {note[0] if note else 'a step failed'}"
+        yield f"{where.language} in {where.root}: {note[0] if note else 'a step failed'}"
 
 
 def _regressions(base: CheckReport, work: CheckReport) -> tuple[tuple[str, str, str], ...]:

@@ -1,0 +1,47 @@
+"""Names of tasks: always a branch that git takes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.naming import LONGEST, name_task, slug
+from agent.providers.script import parse
+from agent.providers.scripted import Scripted
+from containers.workspace import valid_branch
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Write an HTTP middleware that compresses responses", "write-http-middleware-compresses"),
+        ("the of a", "the-of-a"),
+        ("  \n ", "work"),
+        ("…—", "work"),
+        ("x" * 100, "x" * LONGEST),
+        ("Fix #12: panic in (*T).Close", "fix-12-panic-t-close"),
+    ],
+)
+def test_slug(text: str, name: str) -> None:
+    assert slug(text) == name
+
+
+@given(st.text(max_size=200))
+def test_slug_is_short_plain_and_never_empty(text: str) -> None:
+    name = slug(text)
+    assert 0 < len(name) <= LONGEST
+    assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+def test_git_takes_it() -> None:
+    assert valid_branch(f"bactrian/{slug('Ünïcode, and (so on)')}")
+
+
+async def test_small_model_names_the_task() -> None:
+    assert await name_task(Scripted(parse("[[turn]]\ntext='Brotli Middleware.'")), "…") == "brotli-middleware"
+
+
+async def test_model_that_fails_or_says_nothing_gives_no_name() -> None:
+    assert await name_task(Scripted(parse("")), "…") == ""
+    assert await name_task(Scripted(parse("[[turn]]\ntext='…'")), "…") == ""
