@@ -24,6 +24,7 @@ from agent.providers.base import (
 )
 from agent.providers.failures import Endpoint
 from agent.providers.prices import capabilities_of
+from agent.providers.transport import WITHOUT_PROXY
 
 _VENDOR = "anthropic"
 _CACHED: types.CacheControlEphemeralParam = {"type": "ephemeral"}
@@ -65,6 +66,7 @@ class Anthropic:
             timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, 30.0)),
             max_retries=0,
             default_headers=dict(headers or {}),
+            http_client=anthropic.DefaultAsyncHttpxClient(mounts=WITHOUT_PROXY),
         )
         self._endpoint = Endpoint(
             model=model,

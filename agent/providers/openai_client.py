@@ -11,6 +11,7 @@ import openai
 
 from agent.providers.base import ProviderError
 from agent.providers.failures import Endpoint
+from agent.providers.transport import WITHOUT_PROXY
 
 _EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max")
 
@@ -33,6 +34,7 @@ class OpenAIClient:
             timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, 30.0)),
             max_retries=0,
             default_headers=dict(headers or {}),
+            http_client=openai.DefaultAsyncHttpxClient(mounts=WITHOUT_PROXY),
         )
         self.endpoint = Endpoint(
             model=model,

@@ -1,9 +1,11 @@
-"""Known models: how much context they take and what they cost, as published by 2026-11-20.
+"""Known models: how much context they take and what they cost, as published by November 2026.
 
 Where a vendor's price jumps at some length of the prompt, `context_tokens` is that length, so that one price holds.
 """
 
 from __future__ import annotations
+
+import re
 
 from agent.providers.base import Capabilities
 
@@ -33,16 +35,22 @@ def _gpt(input_price: float, output_price: float, *, read: float = 0.1, context_
 
 
 _KNOWN = {
-    "claude-fable-5": _claude(10, 50),
     "claude-fable-5-1": _claude(10, 50, read=0.025),
+    "claude-mythos-5-1": _claude(10, 50, read=0.025),
+    "claude-fable-5": _claude(10, 50),
+    "claude-mythos-5": _claude(10, 50),
     "claude-opus-5-5": _claude(4, 20, read=0.05),
     "claude-opus-5": _claude(5, 25),
-    "claude-opus-4": _claude(5, 25, context_tokens=200_000),
+    "claude-opus-4-8": _claude(5, 25, context_tokens=200_000),
+    "claude-opus-4-7": _claude(5, 25, context_tokens=200_000),
+    "claude-opus-4-6": _claude(5, 25, context_tokens=200_000),
+    "claude-opus-4-5": _claude(5, 25, context_tokens=200_000),
     "claude-sonnet-5-5": _claude(2, 10, read=0.05),
     "claude-sonnet-5": _claude(2, 10),
-    "claude-sonnet-4": _claude(3, 15, context_tokens=200_000),
+    "claude-sonnet-4-6": _claude(3, 15, context_tokens=200_000),
+    "claude-sonnet-4-5": _claude(3, 15, context_tokens=200_000),
     "claude-haiku-5-5": _claude(0.1, 0.5, context_tokens=100_000),
-    "claude-haiku-4": _claude(1, 5, context_tokens=200_000),
+    "claude-haiku-4-5": _claude(1, 5, context_tokens=200_000),
     "gpt-6-astra": _gpt(10, 50),
     "gpt-6.1-sol": _gpt(2, 10, read=0.05),
     "gpt-6.1-terra": _gpt(1, 5, read=0.05),
@@ -56,7 +64,10 @@ _KNOWN = {
     "gpt-5.4-mini": _gpt(0.75, 4.5),
     "gpt-5.3-codex": _gpt(1.75, 14),
     "gpt-5.2": _gpt(1.75, 14),
+    "gpt-5.2-codex": _gpt(1.75, 14),
     "gpt-5.1": _gpt(1.25, 10),
+    "gpt-5.1-codex": _gpt(1.25, 10),
+    "gpt-5.1-codex-max": _gpt(1.25, 10),
     "gpt-5": _gpt(1.25, 10),
     "gpt-5-codex": _gpt(1.25, 10),
     "gpt-5-mini": _gpt(0.25, 2),
@@ -64,9 +75,12 @@ _KNOWN = {
     "gpt-4.1": _gpt(2, 8, read=0.25, context_tokens=1_000_000),
     "gpt-4.1-mini": _gpt(0.4, 1.6, read=0.25, context_tokens=1_000_000),
 }
+_VERSION = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
 
 
 def capabilities_of(model: str) -> Capabilities:
-    """Return what is known of `model`, which may carry a date at its end; without prices where nothing is known."""
-    matches = [known for known in _KNOWN if model == known or model.startswith((f"{known}-", f"{known}@"))]
-    return _KNOWN[max(matches, key=len)] if matches else Capabilities()
+    """Return what is known of `model`, which may carry a date at its end; without prices where nothing is known.
+
+    A longer name is another model with another price (`gpt-5-pro`), never a variant of a known one.
+    """
+    return _KNOWN.get(_VERSION.sub("", model), Capabilities())

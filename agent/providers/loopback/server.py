@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Literal, cast
+from urllib.parse import urlsplit
 
 from agent.providers.loopback.chat import Chat
 from agent.providers.loopback.messages import Messages
@@ -174,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Standard error belongs to the user."""
 
     def do_POST(self) -> None:
-        path = self.path.partition("?")[0]
+        path = urlsplit(self.path).path  # a client that takes us for its proxy sends the whole URL
         body = cast("Json", json.loads(self.rfile.read(int(self.headers["content-length"]))))
         request = Recorded(path=path, headers={key.lower(): value for key, value in self.headers.items()}, body=body)
         fault = self._loopback.record(request)
