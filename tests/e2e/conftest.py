@@ -21,7 +21,6 @@ from containers.docker import connect
 from containers.launch import repository_id
 
 BACTRIAN = Path(sys.executable).with_name("bactrian")
-EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +65,7 @@ def run(environment: dict[str, str]) -> Run:
         )
         events = [json.loads(line) for line in ended.stdout.splitlines()]
         for event in events:
-            validator.validate(event)
+            assert validator.is_valid(event), event
         return Ended(code=ended.returncode, stdout=ended.stdout, stderr=ended.stderr, events=events)
 
     return run
@@ -103,10 +102,3 @@ def git(folder: Path, *arguments: str) -> str:
     identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
     argv = ["git", *identity, "-C", str(folder), *arguments]
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-
-
-def write_model(folder: Path, text: str) -> str:
-    """Write a script; return the name of the model that plays it."""
-    path = folder / "model.toml"
-    path.write_text(text)
-    return f"scripted/{path}"
