@@ -7,7 +7,6 @@ import shlex
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
@@ -118,6 +117,8 @@ def _openai(name: ModelName, options: ProviderOptions) -> Provider:
 
 def _plugin(name: ModelName, options: ProviderOptions) -> Provider:
     """A plug-in is a callable that takes the name after the slash and the options, and returns a Provider."""
+    from importlib.metadata import entry_points
+
     for found in entry_points(group=_PLUGINS, name=name.vendor):
         return cast("Provider", found.load()(name.name, options))
     raise UnknownModel(f"nobody provides {str(name)!r}; write {_FORMS}, or install the plug-in for {name.vendor}/…")

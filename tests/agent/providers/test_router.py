@@ -140,3 +140,19 @@ def test_importing_the_router_imports_no_sdk() -> None:
     code = "import sys, agent.providers.router; print(*sorted(sys.modules))"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"anthropic", "openai", "httpx", "httpx2", "llama_cpp", "jsonschema", "pydantic"} & set(modules)
+
+
+async def test_a_plug_in_provides_for_its_vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "acme-0.1.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 0.1\n")
+    (package / "entry_points.txt").write_text("[bactrian.providers]\nacme = acme_models:create\n")
+    (tmp_path / "acme_models.py").write_text(
+        "from agent.providers.script import parse\n"
+        "from agent.providers.scripted import Scripted\n"
+        "def create(name, options):\n"
+        "    return Scripted(parse(f'[[turn]]\\ntext = \"{name} {options.thinking}\"\\n', name))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    async with created("acme/large", ProviderOptions(thinking="high")) as provider:
+        assert await answer(provider) == "large high"
