@@ -153,6 +153,6 @@ async def test_a_plug_in_provides_for_its_vendor(tmp_path: Path, monkeypatch: py
         "def create(name, options):\n"
         "    return Scripted(parse(f'[[turn]]\\ntext = \"{name} {options.thinking}\"\\n', name))\n"
     )
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     async with created("acme/large", ProviderOptions(thinking="high")) as provider:
         assert await answer(provider) == "large high"
