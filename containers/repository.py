@@ -1,0 +1,137 @@
+"""The user's repository: what it is, and which branches it has. Nothing here writes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from containers.git import RepositoryError, git
+
+LONGEST_NAME = 200
+"""Bytes in a part of a branch's name; each becomes a file's name, with something added for locks."""
+
+
+class NotARepository(RepositoryError):
+    """There is no git repository at the path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """The user's checkout. Only `containers.workspace.fetch_result` ever writes to it: objects and one branch."""
+
+    root: Path
+    head: str
+    """The commit that is checked out; empty in a repository without one."""
+    object_format: str
+    author: tuple[str, str]
+    """Name and address for commits."""
+    common: Path
+    """The directory with refs and objects: `.git`, or the main checkout's for a linked worktree."""
+    settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Git's configuration here, names in lower case; of several values the last."""
+
+
+def find_repository(path: Path) -> Repository:
+    """Return the repository around `path`.
+
+    Raises NotARepository, RepositoryError: a bare one, one that git refuses to read, git is not installed.
+    """
+    if not path.is_dir():
+        raise RepositoryError(f"{path} is not a directory")
+    question = ("--path-format=absolute", "--show-object-format", "--git-common-dir", "--show-toplevel")
+    inside = git(path, "rev-parse", *question, check=False, user_config=True)
+    if inside.returncode:
+        raise _unusable(path, inside.stderr)
+    object_format, common, root = inside.stdout.removesuffix("\n").split("\n", 2)
+    settings = _settings(Path(root))
+    name = _presentable(settings.get("user.name", "")) or "Bactrian"
+    address = _presentable(settings.get("user.email", "")) or "bactrian@localhost"
+    return Repository(
+        root=Path(root),
+        head=rev_parse(Path(root), "HEAD^{commit}"),
+        object_format=object_format,
+        author=(name, address),
+        common=Path(common),
+        settings=settings,
+    )
+
+
+def init_repository(path: Path) -> Repository:
+    """Make a new repository in `path`. Raises RepositoryError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RepositoryError(f"{path} can't be made: {error.strerror}") from error
+    git(path, "init", "--quiet", "--initial-branch=main", user_config=True)
+    return find_repository(path)
+
+
+def branch_exists(repository: Repository, branch: str) -> bool:
+    """Whether the user's repository has the branch."""
+    return bool(rev_parse(repository.root, f"refs/heads/{branch}"))
+
+
+def free_branch(repository: Repository, wanted: str) -> str:
+    """Return `wanted`, or `wanted-2`, `wanted-3` … if that can't be made. Raises as `require_room` where none can."""
+    taken = _branches(repository)
+    for name in (wanted, *(f"{wanted}-{number}" for number in range(2, 1000))):
+        if name not in taken and not _in_the_way(taken, name):
+            return name
+    require_room(repository, wanted)
+    raise RepositoryError(f"there are a thousand branches named {wanted}-…: choose a name with --branch")
+
+
+def require_room(repository: Repository, branch: str) -> None:
+    """Raise RepositoryError if the name of another branch makes that of this one impossible."""
+    if obstacle := _in_the_way(_branches(repository), branch):
+        raise RepositoryError(
+            f"the branch {obstacle} stands in the way of {branch}: git can't have both; "
+            "give another name with --branch or another branch_prefix in the settings"
+        )
+
+
+def valid_branch(name: str) -> bool:
+    """Whether git takes the name for a branch, and the file system for files."""
+    if name.startswith("-") or name == "HEAD" or any(len(part.encode()) > LONGEST_NAME for part in name.split("/")):
+        return False
+    return git(Path("/"), "check-ref-format", f"refs/heads/{name}", check=False).returncode == 0
+
+
+def rev_parse(root: Path, name: str) -> str:
+    """Return the object that `name` stands for in a repository of the user; empty if there is none."""
+    return git(root, "rev-parse", "--quiet", "--verify", name, check=False, user_config=True).stdout.strip()
+
+
+def _unusable(path: Path, stderr: str) -> RepositoryError:
+    if "not a git repository" in stderr:
+        return NotARepository(f"{path} is not in a git repository: run `git init` there, or give --init")
+    if "must be run in a work tree" in stderr:
+        return RepositoryError(f"{path} is a bare repository, or the inside of one: Bactrian needs a checkout")
+    if "dubious ownership" in stderr:
+        advice = f"git config --global --add safe.directory {path.resolve()}"
+        return RepositoryError(f"{path} belongs to another user: if you trust what is in it, run `{advice}`")
+    return RepositoryError(f"git can't read {path}: {stderr.strip().splitlines()[0].removeprefix('fatal: ')}")
+
+
+def _settings(root: Path) -> dict[str, str]:
+    listed = git(root, "config", "--list", "-z", check=False, user_config=True).stdout.split("\0")
+    pairs = (entry.partition("\n") for entry in listed if entry)
+    # A name without `=` is a truth.
+    return {name: value if given else "true" for name, given, value in pairs}
+
+
+def _presentable(text: str) -> str:
+    return text.encode(errors="replace").decode().strip()
+
+
+def _branches(repository: Repository) -> Set[str]:
+    told = git(repository.root, "for-each-ref", "--format=%(refname)", "refs/heads/", user_config=True).stdout
+    return {name.removeprefix("refs/heads/") for name in told.splitlines()}
+
+
+def _in_the_way(taken: Set[str], branch: str) -> str:
+    parts = branch.split("/")
+    above = ("/".join(parts[:count]) for count in range(1, len(parts)))
+    below = (name for name in taken if name.startswith(f"{branch}/"))
+    return next((name for name in (*above, *below) if name in taken), "")
