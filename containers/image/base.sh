@@ -10,7 +10,7 @@ printf 'path-exclude=/usr/share/doc/*\npath-exclude=/usr/share/locale/*\npath-ex
 apt-get update -q
 # python3 runs the supervisor (containers/supervisor.py); models expect it as well.
 apt-get install -yq \
-    ca-certificates git ripgrep fd-find patch curl make gcc libc6-dev pkg-config procps jq less file unzip bzip2 xz-utils python3
+    ca-certificates git ripgrep fd-find patch curl make gcc libc6-dev pkg-config procps jq less file unzip bzip2 xz-utils rsync python3
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin
 # The user's own certificate authorities (a company proxy's, say) come along as `host-ca.crt`.
 if [ -s /tmp/bactrian/host-ca.crt ]; then

@@ -65,7 +65,7 @@ def run(environment: dict[str, str]) -> Run:
         )
         events = [json.loads(line) for line in ended.stdout.splitlines()]
         for event in events:
-            assert validator.is_valid(event), event
+            assert not list(validator.iter_errors(event)), event
         return Ended(code=ended.returncode, stdout=ended.stdout, stderr=ended.stderr, events=events)
 
     return run
