@@ -6,16 +6,93 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from containers.base import WORKSPACE, Container
-from containers.workspace import RESULT_REF, RepositoryError
+from containers.git import RepositoryError, reason
 
-_GUARD = ("-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", "-c", "core.fsmonitor=false")
+_TIMEOUT_S = 300.0
+_LIMIT_BYTES = 16 << 20
 
-_LAY_OUT = """
-set -eo pipefail
-rm -rf "$1"
-mkdir -p "$1"
-git -C "$1" init -q
-[ -z "$2" ] || git archive "$2" | tar -x -C "$1"
+# Stages the whole workspace in an index of its own: a lock that a killed git left behind is in nobody's way, and
+# the model's own index stays as it is. Takes the base; ends with `$index` and `$tree`.
+_STAGE = r"""
+set -euo pipefail
+base=$1
+cd "$WORKSPACE"
+outer=(env -u GIT_DIR -u GIT_WORK_TREE -u GIT_INDEX_FILE)
+export GIT_DIR=$WORKSPACE/.git GIT_WORK_TREE=$WORKSPACE GIT_OPTIONAL_LOCKS=0
+git() { command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c gc.auto=0 "$@"; }
+say() { echo "$*" >&2; exit 1; }
+
+[ -e .git ] || say "the workspace's .git is gone"
+git rev-parse --git-dir >/dev/null 2>&1 || say "the workspace's .git is broken"
+[ -z "$base" ] || git cat-file -e "$base^{commit}" 2>/dev/null || say "the commit the work began from is gone from .git"
+
+index=$(mktemp)
+trap 'rm -f "$index"' EXIT
+export GIT_INDEX_FILE=$index
+if ! cp .git/index "$index" 2>/dev/null || ! git ls-files >/dev/null 2>&1; then
+    rm -f "$index"
+    [ -z "$base" ] || git read-tree "$base"
+fi
+
+# Git takes a repository inside this one for a submodule and leaves its files out: they are the work too.
+for _ in 1 2 3 4 5; do
+    mapfile -d "" -t nested < <(git ls-files -oz --exclude-standard | sed -zn '\,/$,p')
+    [ ${#nested[@]} -gt 0 ] || break
+    for folder in "${nested[@]}"; do
+        "${outer[@]}" git -C "$folder" ls-files -coz --exclude-standard --deduplicate 2>/dev/null |
+            while IFS= read -r -d "" name; do [ "${name%/}" != "$name" ] || printf '%s\0' "$folder$name"; done |
+            git update-index -z --add --remove --stdin
+    done
+done
+git add --all -- . "${nested[@]/#/:(exclude,literal)}"
+
+# A submodule's commits are known to nobody else: it stays at the commit it was at.
+if [ -n "$base" ]; then
+    git ls-files -sz | sed -zn 's/^160000 [^\t]*\t//p' |
+        xargs -0r git --git-dir="$GIT_DIR" --literal-pathspecs ls-tree -z "$base" -- |
+        sed -zn '/^160000 /p' | git update-index -z --index-info
+fi
+tree=$(git write-tree)
+"""
+
+_TREE = _STAGE + 'echo "$tree"\n'
+
+# Whatever branch a command has checked out, whatever history it has made: the result descends from the base.
+_COMMIT = (
+    _STAGE
+    + r"""
+parent=$(git rev-parse --quiet --verify 'HEAD^{commit}') || parent=
+if [ -n "$base" ] && ! { [ -n "$parent" ] && git merge-base --is-ancestor "$base" "$parent"; }; then parent=$base; fi
+before=$(if [ -n "$parent" ]; then git rev-parse "$parent^{tree}"; else git hash-object -t tree /dev/null; fi)
+if [ "$tree" = "$before" ]; then
+    commit=$parent
+else
+    commit=$(git commit-tree "$tree" ${parent:+-p "$parent"} -F -)
+    # A lock that was left behind may forbid these; the commit is there all the same.
+    git update-ref -m "bactrian: the work so far" HEAD "$commit" 2>/dev/null || true
+    { cp "$index" .git/index.bactrian && mv -f .git/index.bactrian .git/index; } 2>/dev/null || true
+fi
+echo "$commit"
+"""
+)
+
+# A shared clone is a repository of its own, but for objects; submodules are filled from the workspace's.
+_LAY_OUT = r"""
+set -euo pipefail
+lay_out() {
+    rm -rf "$3"
+    git clone --quiet --shared --no-checkout --template= "$1" "$3" 2>/dev/null
+    if [ -e "$1/.git/info/exclude" ]; then mkdir -p "$3/.git/info"; cp "$1/.git/info/exclude" "$3/.git/info/"; fi
+    git -C "$3" -c core.hooksPath=/dev/null -c advice.detachedHead=false checkout --quiet --detach "$2"
+    git -C "$3" ls-tree -rz "$2" | { grep -z '^160000 ' || true; } | while IFS= read -r -d "" entry; do
+        name=${entry#*$'\t'}
+        read -r _ _ at _ <<<"$entry"
+        if [ -e "$1/$name/.git" ] && git -C "$1/$name" cat-file -e "$at^{commit}" 2>/dev/null; then
+            lay_out "$1/$name" "$at" "$3/$name"
+        fi
+    done
+}
+if [ -n "$2" ]; then lay_out "$1" "$2" "$3"; else rm -rf "$3"; git init --quiet --template= "$3"; fi
 """
 
 
@@ -53,24 +130,33 @@ async def compare(container: Container, before: str, after: str) -> TreeDifferen
     )
 
 
+async def work_tree(container: Container, base: str) -> str:
+    """Return the tree that a commit of the workspace would have now. Raises like `commit_work`; changes nothing."""
+    return await _script(container, _TREE, base)
+
+
 async def commit_work(container: Container, base: str, message: str, author: tuple[str, str]) -> Commit | None:
-    """Commit everything in the workspace and point the result ref at it; None where nothing differs from `base`.
+    """Commit everything in the workspace that git does not ignore; None where nothing differs from `base`.
 
-    Whatever branch or commit a command has checked out meanwhile is what counts.
+    Whatever branch or commit a command has checked out meanwhile is what counts; history that does not descend
+    from `base` is left out, its files are not. Repositories inside the workspace become plain files; submodules
+    stay at their commit.
 
-    Raises RepositoryError: git inside failed (a broken `.git`, a full disk); ContainerDied.
+    Raises RepositoryError: git inside failed (`.git` is gone or broken, a full disk); ContainerDied.
     """
-    identity = ("-c", f"user.name={author[0]}", "-c", f"user.email={author[1]}")
-    await _git(container, "add", "--all")
-    if (await container.exec(["git", *_GUARD, "diff", "--cached", "--quiet"])).exit_code:
-        await _git(container, *identity, "commit", "--quiet", "--no-verify", "--cleanup=verbatim", "-m", message)
-    head = await container.exec(["git", "rev-parse", "--quiet", "--verify", "HEAD"])
-    commit = head.stdout.text().strip()
+    name, address = author
+    identity = {
+        "GIT_AUTHOR_NAME": name,
+        "GIT_AUTHOR_EMAIL": address,
+        "GIT_COMMITTER_NAME": name,
+        "GIT_COMMITTER_EMAIL": address,
+    }
+    commit = await _script(container, _COMMIT, base, stdin=message.encode(), env=identity)
     if not commit or commit == base:
         return None
-    await _git(container, "update-ref", RESULT_REF, commit)
-    files, added, removed = _count(await _git(container, "diff", "--numstat", await base_tree(container, base), commit))
-    dirty = tuple(await _dirty_submodules(container))
+    numstat = ("diff-tree", "-r", "-M", "--numstat", "--no-ext-diff", "--no-textconv")
+    files, added, removed = _count(await _git(container, *numstat, await base_tree(container, base), commit))
+    dirty = tuple(await _dirty_submodules(container, commit))
     return Commit(id=commit, files=files, added=added, removed=removed, dirty_submodules=dirty)
 
 
@@ -82,28 +168,44 @@ async def base_tree(container: Container, base: str) -> str:
 async def lay_out_tree(container: Container, commit: str, folder: str) -> None:
     """Write a commit's files to `folder` in the container as a repository of its own, empty for no commit.
 
-    Raises RepositoryError, ContainerDied.
+    Submodules come as they were recorded, as far as the workspace has them. Raises RepositoryError, ContainerDied.
     """
-    script = (
-        'rm -rf "$1" && mkdir -p "$1" && git -C "$1" init -q && { [ -z "$2" ] || git archive "$2" | tar -x -C "$1"; }'
-    )
-    result = await container.exec(["bash", "-o", "pipefail", "-c", script, "lay-out", folder, commit], cwd=WORKSPACE)
+    argv = ["bash", "-c", _LAY_OUT, "lay-out", WORKSPACE, commit, folder]
+    result = await container.exec(argv, timeout_s=_TIMEOUT_S)
     if result.exit_code:
-        raise RepositoryError(f"the base can't be laid out: {result.stderr.text().strip()[-300:]}")
+        raise RepositoryError(f"the base can't be laid out: {reason(result.stderr.text()) or result.exit_code}")
 
 
-async def _dirty_submodules(container: Container) -> Sequence[str]:
-    status = await _git(container, "status", "--porcelain=v2", "-z", "--ignore-submodules=none")
-    # `1 XY S<c><m><u> … path`: a submodule with modified or untracked content.
-    entries = (entry.split(" ", 8) for entry in status.split("\0") if entry.startswith("1 "))
-    return [entry[8] for entry in entries if entry[2].startswith("S") and ("M" in entry[2] or "U" in entry[2])]
+async def _dirty_submodules(container: Container, commit: str) -> Sequence[str]:
+    entries = (await _git(container, "ls-tree", "-r", "-z", commit)).split("\0")
+    submodules = [entry.split("\t", 1)[1] for entry in entries if entry.startswith("160000 ")]
+    if not submodules:
+        return ()
+    question = ("status", "--porcelain=v2", "-z", "--ignore-submodules=none", "--", *submodules)
+    status = await _git(container, "--literal-pathspecs", *question)
+    # `1 XY S<c><m><u> … path`: another commit, modified or untracked content.
+    found = (entry.split(" ", 8) for entry in status.split("\0") if entry.startswith("1 "))
+    return [entry[8] for entry in found if entry[2].startswith("S") and entry[2] != "S..."]
+
+
+async def _script(
+    container: Container, script: str, base: str, stdin: bytes = b"", env: dict[str, str] | None = None
+) -> str:
+    variables = {"WORKSPACE": WORKSPACE, **(env or {})}
+    argv = ["bash", "-c", script, "work", base]
+    result = await container.exec(argv, env=variables, stdin=stdin, timeout_s=_TIMEOUT_S)
+    if result.exit_code:
+        why = "it took too long" if result.timed_out else reason(result.stderr.text())
+        raise RepositoryError(f"the work can't be committed in the container: {why or result.exit_code}")
+    return result.stdout.text().strip()
 
 
 async def _git(container: Container, *arguments: str) -> str:
-    result = await container.exec(["git", *_GUARD, *arguments], limit_bytes=16 << 20)
+    argv = ["git", f"--git-dir={WORKSPACE}/.git", f"--work-tree={WORKSPACE}", "-c", "core.fsmonitor=false", *arguments]
+    result = await container.exec(argv, limit_bytes=_LIMIT_BYTES, timeout_s=_TIMEOUT_S)
     if result.exit_code:
-        lines = result.stderr.text().strip().splitlines() or [f"exit code {result.exit_code}"]
-        raise RepositoryError(f"git {arguments[0]} in the container: {lines[-1].removeprefix('fatal: ')}")
+        why = reason(result.stderr.text()) or f"exit code {result.exit_code}"
+        raise RepositoryError(f"git {arguments[0]} in the container: {why}")
     return result.stdout.text()
 
 

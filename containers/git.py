@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 _GUARD = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
+_OURS = ("-c", "safe.directory=*")
 
 
 class RepositoryError(Exception):
@@ -23,13 +24,14 @@ def git(
 ) -> subprocess.CompletedProcess[str]:
     """Run git in `folder`; bytes that are no UTF-8 come as surrogates, as everywhere in Python's file names.
 
-    `user_config` is for the user's own repository: `safe.directory` and the like are said there.
+    `user_config` is for the user's own repository: `safe.directory` and the like are said there. Without it the
+    folder is one of Bactrian's own, perhaps given to the user inside already.
 
     Raises RepositoryError: git is not installed, the time is up; with `check`, git failed.
     """
     try:
         ended = subprocess.run(
-            ["git", *_GUARD, "-C", str(folder), *arguments],
+            ["git", *_GUARD, *(() if user_config else _OURS), "-C", str(folder), *arguments],
             env=_environment(user_config),
             input=os.fsencode(stdin),
             capture_output=True,
