@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +94,9 @@ def require_room(repository: Repository, branch: str) -> None:
 
 def valid_branch(name: str) -> bool:
     """Whether git takes the name for a branch, and the file system for files."""
-    if name.startswith("-") or name == "HEAD" or any(len(part.encode()) > LONGEST_NAME for part in name.split("/")):
+    if name.startswith("-") or name == "HEAD" or "\0" in name:
+        return False
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in name.split("/")):
         return False
     return git(Path("/"), "check-ref-format", f"refs/heads/{name}", check=False).returncode == 0
 

@@ -27,6 +27,7 @@ from containers.repository import (
 )
 
 __all__ = [
+    "BranchTaken",
     "Clone",
     "NotARepository",
     "Repository",
@@ -54,6 +55,10 @@ _FETCH = (
     *("-c", "fetch.writeCommitGraph=false", "-c", "transfer.hideRefs="),
     *("fetch", "--quiet", "--no-write-fetch-head", "--recurse-submodules=no"),
 )
+
+
+class BranchTaken(RepositoryError):
+    """The session's branch was moved, made or deleted by someone else, or is checked out: another name may do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +102,8 @@ def fetch_result(repository: Repository, clone: Path, branch: str, commit: str, 
 
     An empty `previous` stands for a branch that is not there. Of the clone, objects are read and nothing else.
 
-    Raises RepositoryError: the clone has been tampered with, the branch was moved or is checked out meanwhile, git
-    failed. The user's branches are then as they were.
+    Raises BranchTaken, RepositoryError: the clone has been tampered with, git failed. The user's branches are then
+    as they were.
     """
     _distrust(clone)
     _require_unmoved(repository, branch, previous)
@@ -130,9 +135,9 @@ def _require_unmoved(repository: Repository, branch: str, previous: str) -> None
     now, worktree = found[0] if found else ("", "")
     if now != previous:
         what = "was moved" if now and previous else "was made" if now else "was deleted"
-        raise RepositoryError(f"the branch {branch} {what} by someone else meanwhile: it is left alone")
+        raise BranchTaken(f"the branch {branch} {what} by someone else meanwhile: it is left alone")
     if worktree:
-        raise RepositoryError(f"the branch {branch} is checked out in {worktree} meanwhile: it is left alone")
+        raise BranchTaken(f"the branch {branch} is checked out in {worktree} meanwhile: it is left alone")
 
 
 def _fill(repository: Repository, commit: str, path: Path, branch: str) -> None:

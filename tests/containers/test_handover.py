@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from checkouts import BRANCH, cloned, commit, fetch, git, state, write
 
-from containers.workspace import Clone, RepositoryError, branch_exists, find_repository
+from containers.workspace import BranchTaken, Clone, RepositoryError, branch_exists, find_repository
 
 # What comes out
 
@@ -42,13 +42,13 @@ def test_the_work_comes_as_a_branch_and_nothing_else(checkout: Path, clone: Clon
 
 def test_a_branch_that_someone_else_moved_is_left_alone(checkout: Path, clone: Clone, work: str) -> None:
     git(checkout, "branch", BRANCH)
-    with pytest.raises(RepositoryError, match="was made by someone else"):
+    with pytest.raises(BranchTaken, match="was made by someone else"):
         fetch(checkout, clone, work)
-    with pytest.raises(RepositoryError, match="was moved by someone else"):
+    with pytest.raises(BranchTaken, match="was moved by someone else"):
         fetch(checkout, clone, work, previous=work)
     assert git(checkout, "rev-parse", BRANCH) == clone.base
     git(checkout, "branch", "-D", BRANCH)
-    with pytest.raises(RepositoryError, match="was deleted by someone else"):
+    with pytest.raises(BranchTaken, match="was deleted by someone else"):
         fetch(checkout, clone, work, previous=clone.base)
     assert not branch_exists(find_repository(checkout), BRANCH)
 
@@ -57,7 +57,7 @@ def test_a_branch_that_is_checked_out_is_left_alone(checkout: Path, clone: Clone
     fetch(checkout, clone, work)
     later = commit(clone.path, "more work")
     git(checkout, "worktree", "add", "-q", str(tmp_path / "a look"), BRANCH)
-    with pytest.raises(RepositoryError, match=r"is checked out in .*a look"):
+    with pytest.raises(BranchTaken, match=r"is checked out in .*a look"):
         fetch(checkout, clone, later, previous=work)
     assert git(checkout, "rev-parse", BRANCH) == work
 

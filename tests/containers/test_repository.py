@@ -14,6 +14,7 @@ from containers.workspace import (
     branch_exists,
     find_repository,
     free_branch,
+    init_repository,
     make_clone,
     valid_branch,
 )
@@ -54,6 +55,26 @@ def test_somebody_else_s_repository(checkout: Path, tmp_path: Path) -> None:
 def give_away(path: Path, uid: int) -> None:
     for file in (path, *path.rglob("*")):
         os.chown(file, uid, uid, follow_symlinks=False)
+
+
+def test_the_environment_steers_nothing(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE"):
+        monkeypatch.setenv(name, str(tmp_path / "nowhere"))
+    clone = cloned(checkout, tmp_path)
+    fetch(checkout, clone, clone.base)
+    assert branch_exists(find_repository(checkout), BRANCH)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_the_inside_of_a_repository(checkout: Path) -> None:
+    with pytest.raises(RepositoryError, match="needs a checkout"):
+        find_repository(checkout / ".git")
+
+
+def test_a_repository_that_can_not_be_made(tmp_path: Path) -> None:
+    write(tmp_path, "file", "x")
+    with pytest.raises(RepositoryError, match="can't be made: Not a directory"):
+        init_repository(tmp_path / "file" / "inside")
 
 
 def test_a_broken_repository_is_one_line(checkout: Path) -> None:
@@ -98,7 +119,23 @@ def test_a_valid_name(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "-x", "HEAD", "a..b", "a b", "a/", "/a", "a.lock", "@{-1}", "a~1", "new\nline", "x" * 250]
+    "name",
+    [
+        "",
+        "-x",
+        "HEAD",
+        "a..b",
+        "a b",
+        "a/",
+        "/a",
+        "a.lock",
+        "@{-1}",
+        "a~1",
+        "new\nline",
+        "x" * 250,
+        "nul\0",
+        "\udce9" * 201,
+    ],
 )
 def test_an_invalid_name(name: str) -> None:
     assert not valid_branch(name)
