@@ -24,7 +24,7 @@ check: lint types
 lint:
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
-	@$(RUN)/lint-imports --no-cache | tail -n 5
+	@$(RUN)/lint-imports --no-cache --no-logo
 
 format:
 	@$(RUN)/ruff check --fix .

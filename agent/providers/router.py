@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import cast
 
 from agent.providers.base import Provider, ProviderError
+from agent.providers.deferred import Deferred
+from agent.providers.prices import capabilities_of
 from agent.providers.retry import Retry
 
 _PLUGINS = "bactrian.providers"
@@ -84,16 +86,20 @@ def create(model: str, options: ProviderOptions | None = None) -> Provider:
 def _anthropic(name: ModelName, options: ProviderOptions) -> Provider:
     base_url = options.base_url or options.environment.get("ANTHROPIC_BASE_URL") or None
     key = _key("ANTHROPIC_API_KEY", options, needed=base_url is None)
-    from agent.providers.anthropic import Anthropic
 
-    return Anthropic(
-        name.name,
-        api_key=key,
-        base_url=base_url,
-        timeout_s=options.timeout_s,
-        thinking=options.thinking,
-        headers=options.headers,
-    )
+    def build() -> Provider:
+        from agent.providers.anthropic import Anthropic
+
+        return Anthropic(
+            name.name,
+            api_key=key,
+            base_url=base_url,
+            timeout_s=options.timeout_s,
+            thinking=options.thinking,
+            headers=options.headers,
+        )
+
+    return Deferred(str(name), capabilities_of(name.name), "agent.providers.anthropic", build)
 
 
 def _openai(name: ModelName, options: ProviderOptions) -> Provider:
@@ -101,18 +107,22 @@ def _openai(name: ModelName, options: ProviderOptions) -> Provider:
     base_url = options.base_url or options.environment.get("OPENAI_BASE_URL") or None
     key = _key("OPENAI_API_KEY", options, needed=base_url is None)
     by_chat = name.vendor == "openai-chat" or (name.vendor == "openai" and base_url is not None)
-    if by_chat:
-        from agent.providers.openai_chat import OpenAIChat as OpenAI
-    else:
-        from agent.providers.openai_responses import OpenAIResponses as OpenAI
-    return OpenAI(
-        name.name,
-        api_key=key,
-        base_url=base_url,
-        timeout_s=options.timeout_s,
-        thinking=options.thinking,
-        headers=options.headers,
-    )
+
+    def build() -> Provider:
+        if by_chat:
+            from agent.providers.openai_chat import OpenAIChat as OpenAI
+        else:
+            from agent.providers.openai_responses import OpenAIResponses as OpenAI
+        return OpenAI(
+            name.name,
+            api_key=key,
+            base_url=base_url,
+            timeout_s=options.timeout_s,
+            thinking=options.thinking,
+            headers=options.headers,
+        )
+
+    return Deferred(str(name), capabilities_of(name.name), "agent.providers.openai_client", build)
 
 
 def _plugin(name: ModelName, options: ProviderOptions) -> Provider:

@@ -131,9 +131,16 @@ async def test_a_script_is_played_from_its_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("model", ["anthropic/x", "openai/x", "openai-chat/x"])
-def test_an_unknown_way_of_thinking_is_told_what_there_is(model: str) -> None:
-    with pytest.raises(ProviderError, match="thinking is off, "):
-        create(model, ProviderOptions(api_key="k", thinking="hard"))
+async def test_an_unknown_way_of_thinking_is_told_what_there_is(model: str) -> None:
+    async with created(model, ProviderOptions(api_key="k", thinking="hard")) as provider:
+        with pytest.raises(ProviderError, match="thinking is off, "):
+            await answer(provider)
+
+
+async def test_a_hosted_model_has_its_name_and_prices_before_its_sdk_is_there() -> None:
+    async with created("anthropic/claude-opus-4-1", ProviderOptions(api_key="k")) as provider:
+        assert provider.name == "anthropic/claude-opus-4-1"
+        assert provider.capabilities.input_price is not None
 
 
 def test_importing_the_router_imports_no_sdk() -> None:
