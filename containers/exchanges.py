@@ -54,7 +54,8 @@ class Command:
 
     @property
     def running(self) -> bool:
-        return not self._ended.done()
+        """Whether its end has not been told; that nobody waits for it any more (cancelled) is not its end."""
+        return not self._ended.done() or self._ended.cancelled()
 
     async def ended(self) -> ExecResult:
         """Return how it ended. Raises ContainerDied."""
@@ -74,7 +75,7 @@ class Command:
             stream = self._streams[OUT if kind == OUT_TAIL else ERR]
             (stream.omitted,) = OMITTED.unpack_from(payload)
             stream.tail = payload[OMITTED.size :]
-        elif kind == EXIT and self.running:
+        elif kind == EXIT and not self._ended.done():
             told = json.loads(payload)
             self._ended.set_result(
                 ExecResult(
@@ -146,6 +147,8 @@ class SupervisedProcess:
         _fail(self._exit, error)
 
     async def write(self, data: bytes) -> None:
+        if self._died:
+            raise self._died
         if self._send and not self._exit.done():
             for piece in pieces(data):
                 await self._send(STDIN, piece)

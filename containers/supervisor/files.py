@@ -9,9 +9,13 @@ import time
 
 from containers.supervisor.frames import FILE_BYTES
 
+PATH_MAX = 4096
+
 
 def resolve(request: dict[str, str]) -> str:
     """Follow symbolic links; refuse (EXDEV) what then lies outside."""
+    if len(request["path"]) >= PATH_MAX:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
     path = os.path.realpath(request["path"])
     within = os.path.realpath(request["within"])
     if path != within and not path.startswith(within.rstrip("/") + "/"):
@@ -41,10 +45,7 @@ def write_file(request: dict[str, str], data: bytes) -> None:
     """Replace a regular file's bytes in one step. Raises OSError; the old file is then as it was."""
     path = resolve(request)
     folder = os.path.dirname(path)
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except FileExistsError:
-        raise NotADirectoryError(errno.ENOTDIR, "not a directory") from None
+    make_folders(folder)
     mode = 0o644
     try:
         mode = os.stat(path).st_mode
@@ -65,6 +66,19 @@ def write_file(request: dict[str, str], data: bytes) -> None:
     except OSError:
         os.unlink(part)
         raise
+
+
+def make_folders(path: str) -> None:
+    """Make a directory and those above it; not by recursion, as a path may have two thousand parts. Raises OSError."""
+    missing: list[str] = []
+    while not os.path.exists(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for folder in reversed(missing):
+        try:
+            os.mkdir(folder)
+        except FileExistsError:
+            continue
 
 
 def require_regular(mode: int) -> None:

@@ -6,6 +6,7 @@ import os
 import time
 from collections import deque
 
+from containers.supervisor.files import make_folders
 from containers.supervisor.frames import OMITTED
 
 SAVE_BYTES = 64 << 20  # what a saved output may hold
@@ -73,7 +74,7 @@ class Job:
     def open_save(self, path: str) -> None:
         """Have the output saved as well; where that is impossible it still reaches the host."""
         try:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+            make_folders(os.path.dirname(path))
             # Not blocking: a named pipe could lie there.
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK
             self.save = os.open(path, flags, 0o644)

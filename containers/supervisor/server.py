@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import gc
 import json
 import os
-import resource
 import selectors
 import signal
 import time
-from collections import deque
 from collections.abc import Callable
-from itertools import islice
 from typing import Any
 
 from containers.supervisor.files import read_file, write_file
@@ -33,19 +29,13 @@ from containers.supervisor.frames import (
     STDIN,
     STDIN_END,
     WRITE,
-    pack,
-    take,
 )
 from containers.supervisor.jobs import Job, Stream
+from containers.supervisor.link import Link
 from containers.supervisor.shims import (
     CODE,
-    PR_SET_CHILD_SUBREAPER,
-    PR_SET_DUMPABLE,
-    PR_SET_NAME,
-    PR_SET_PDEATHSIG,
     Shim,
     fork_shim,
-    set_process,
 )
 from containers.supervisor.trees import kill_below, parents, send_signal
 
@@ -53,23 +43,20 @@ CHUNK = 65536
 BACKLOG_BYTES = 4 << 20  # what may wait for the host before commands' pipes are left full
 F_SETPIPE_SZ = 1031
 PIPE_BYTES = 1 << 20  # the most that a pipe holds
+FORK_ATTEMPTS = 50
 DRAIN_S = 0.05  # how long a pipe may stay open after its command's end before it is left to the background
 
 
 class Supervisor:
-    """Serves one host over two descriptors."""
+    """Serves one host."""
 
-    def __init__(self, source: int, sink: int, out_of_memory: int) -> None:
-        self.source = source
-        self.sink = sink
+    def __init__(self, link: Link, out_of_memory: int) -> None:
+        self.link = link
         self.out_of_memory = out_of_memory
         self.selector = selectors.DefaultSelector()
         self.jobs: dict[int, Job] = {}
         self.shims: dict[int, Job | None] = {}
         self.spare: Shim | None = None
-        self.incoming = bytearray()
-        self.outgoing = deque[memoryview]()
-        self.outgoing_bytes = 0
         self.held_back: list[tuple[Job, Stream]] = []
 
     # The loop
@@ -79,12 +66,10 @@ class Supervisor:
         wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        os.set_blocking(self.source, False)
-        os.set_blocking(self.sink, False)
-        self.selector.register(self.source, selectors.EVENT_READ, self.on_host)
+        self.selector.register(self.link.source, selectors.EVENT_READ, self.on_host)
         self.selector.register(wake_read, selectors.EVENT_READ, lambda: os.read(wake_read, 4096))
         self.fork_ahead()
-        self.send(READY, 0)
+        self.link.send(READY, 0)
         while True:
             self.flush()
             for key, _ in self.selector.select(self.next_deadline()):
@@ -123,48 +108,21 @@ class Supervisor:
 
     # To and from the host
 
-    def send(self, kind: int, job: int, payload: bytes = b"") -> None:
-        """Queue a frame."""
-        frame = pack(kind, job, payload)
-        self.outgoing.append(memoryview(frame))
-        self.outgoing_bytes += len(frame)
-
     def flush(self) -> None:
         """Write what the host takes; while much waits, commands' pipes are left unread."""
-        waiting = self.sink in self.selector.get_map()
-        while self.outgoing:
-            try:
-                written = os.writev(self.sink, list(islice(self.outgoing, 64)))
-            except BlockingIOError:
-                if not waiting:
-                    self.selector.register(self.sink, selectors.EVENT_WRITE, lambda: None)
-                break
-            except OSError:  # the host has gone
-                os._exit(0)
-            self.outgoing_bytes -= written
-            while written:
-                frame = self.outgoing.popleft()
-                if written < len(frame):
-                    self.outgoing.appendleft(frame[written:])
-                written -= min(written, len(frame))
-        else:
+        waiting = self.link.sink in self.selector.get_map()
+        if self.link.flush():
             if waiting:
-                self.selector.unregister(self.sink)
-        if self.held_back and self.outgoing_bytes <= BACKLOG_BYTES:
+                self.selector.unregister(self.link.sink)
+        elif not waiting:
+            self.selector.register(self.link.sink, selectors.EVENT_WRITE, lambda: None)
+        if self.held_back and self.link.backlog_bytes <= BACKLOG_BYTES:
             for job, stream in self.held_back:
                 self.watch(job, stream)
             self.held_back.clear()
 
     def on_host(self) -> None:
-        """Take frames in. What is no frame ends this process, and with it the container."""
-        try:
-            data = os.read(self.source, CHUNK)
-        except BlockingIOError:
-            return
-        if not data:
-            os._exit(0)
-        self.incoming += data
-        while (frame := take(self.incoming)) is not None:
+        for frame in self.link.receive():
             self.on_frame(*frame)
 
     def on_frame(self, kind: int, number: int, payload: bytes) -> None:
@@ -191,12 +149,16 @@ class Supervisor:
     def answer(self, number: int, action: Callable[[], bytes | None]) -> None:
         """Do something with a file and say how it went."""
         try:
-            self.send(FILE, number, action() or b"")
+            self.link.send(FILE, number, action() or b"")
         except OSError as error:
             code = error.errno or errno.EIO
-            self.send(FAILED, number, json.dumps({"errno": code, "message": error.strerror or str(error)}).encode())
+            self.link.send(
+                FAILED, number, json.dumps({"errno": code, "message": error.strerror or str(error)}).encode()
+            )
         except ValueError as error:  # a NUL in a path
-            self.send(FAILED, number, json.dumps({"errno": errno.EINVAL, "message": str(error)}).encode())
+            self.link.tell(FAILED, number, {"errno": errno.EINVAL, "message": str(error)})
+        except RecursionError:  # Python follows long chains of symbolic links that the kernel refuses
+            self.link.tell(FAILED, number, {"errno": errno.ELOOP, "message": "too many links"})
 
     # Commands
 
@@ -209,14 +171,26 @@ class Supervisor:
                 return
             self.shims[self.spare.pid] = None
 
+    def take_shim(self) -> Shim | None:
+        """Return a shim; None if there is no room for a process, even soon (what was killed takes a while to go)."""
+        for _ in range(FORK_ATTEMPTS):
+            self.fork_ahead()
+            if self.spare:
+                break
+            time.sleep(0.01)
+            self.reap()
+        shim, self.spare = self.spare, None
+        return shim
+
     def start(self, number: int, payload: bytes) -> None:
         request: dict[str, Any] = json.loads(payload)
-        self.fork_ahead()
-        shim, self.spare = self.spare, None
+        shim = self.take_shim()
         if shim is None:
             name = (request["argv"] or [""])[0]
-            self.send(ERR, number, f"{name}: can't start: too many processes, or no memory\n".encode(errors="replace"))
-            self.send(EXIT, number, json.dumps({"code": 126, "timed_out": False, "seconds": 0.0}).encode())
+            self.link.send(
+                ERR, number, f"{name}: can't start: too many processes, or no memory\n".encode(errors="replace")
+            )
+            self.link.tell(EXIT, number, {"code": 126, "timed_out": False, "seconds": 0.0})
             return
         limit: int | None = request["limit"]
         streams = [Stream(shim.stdout, OUT, limit)]
@@ -256,7 +230,7 @@ class Supervisor:
         self.selector.register(stream.descriptor, selectors.EVENT_READ, lambda: self.on_output(job, stream))
 
     def on_output(self, job: Job, stream: Stream) -> None:
-        if self.outgoing_bytes > BACKLOG_BYTES and not job.reported:
+        if self.link.backlog_bytes > BACKLOG_BYTES and not job.reported:
             self.selector.unregister(stream.descriptor)
             self.held_back.append((job, stream))
         else:
@@ -274,7 +248,7 @@ class Supervisor:
         if not job.reported:  # else the background goes on writing: read, lest a full pipe stop it
             job.keep(data)
             if now := stream.take(data):
-                self.send(stream.kind, job.number, now)
+                self.link.send(stream.kind, job.number, now)
         return True
 
     def close_stream(self, job: Job, stream: Stream) -> None:
@@ -329,10 +303,12 @@ class Supervisor:
         """Send the end of a command; its pipes may stay open for its background processes."""
         for stream in job.streams:
             if stream.limit is not None:
-                self.send(OUT_TAIL if stream.kind == OUT else ERR_TAIL, job.number, stream.rest())
+                self.link.send(OUT_TAIL if stream.kind == OUT else ERR_TAIL, job.number, stream.rest())
         seconds = (job.ended or time.monotonic()) - job.started
         code = 124 if job.timed_out else job.exit_code
-        self.send(EXIT, job.number, json.dumps({"code": code, "timed_out": job.timed_out, "seconds": seconds}).encode())
+        self.link.send(
+            EXIT, job.number, json.dumps({"code": code, "timed_out": job.timed_out, "seconds": seconds}).encode()
+        )
         job.reported = True
         job.close_save()
         self.forget(job)
@@ -344,12 +320,12 @@ class Supervisor:
             self.jobs.pop(job.number, None)
 
     def kill(self, job: Job) -> None:
-        """Kill a job's tree; its shim then tells the end. Without its shim there is no tree any more."""
+        """Kill a job's tree and its shim, which may be about to start the command. Without a shim there is no tree."""
         job.deadline = None
         if self.shims.get(job.shim) is job:
-            send_signal({job.shim}, signal.SIGCONT)  # a command may have stopped it
+            send_signal({job.shim}, signal.SIGSTOP)
             kill_below({job.shim})
-            send_signal({job.shim}, signal.SIGCONT)
+            send_signal({job.shim}, signal.SIGKILL)
 
     def reap(self) -> None:
         """Bury children. One that was no shim had escaped from a shim that a command killed."""
@@ -373,28 +349,3 @@ class Supervisor:
             send_signal(strays, signal.SIGSTOP)
             kill_below(strays)
             send_signal(strays, signal.SIGKILL)
-
-
-def main() -> None:
-    """Take the streams to the host away from standard input and output, then serve."""
-    # Open while it may be: only a dumpable process's own file belongs to its user.
-    try:
-        out_of_memory = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
-    except OSError:
-        out_of_memory = -1
-    set_process(PR_SET_DUMPABLE, 0)
-    set_process(PR_SET_CHILD_SUBREAPER, 1)
-    set_process(PR_SET_NAME, b"bactrian")  # `pkill python3` is not meant for us
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which process 1 never gets from inside
-    if os.environ.pop("BACTRIAN_INTERNAL_DIE_WITH_PARENT", ""):
-        set_process(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if limit := os.environ.pop("BACTRIAN_INTERNAL_PROCESSES", ""):
-        resource.setrlimit(resource.RLIMIT_NPROC, (int(limit), int(limit)))
-    source, sink = os.dup(0), os.dup(1)
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(null, descriptor)
-    os.close(null)
-    os.umask(0o022)
-    gc.freeze()
-    Supervisor(source, sink, out_of_memory).run()

@@ -16,18 +16,24 @@ from containers.docker import session_user
 _numbers = itertools.count(70_001)
 
 
+@pytest.fixture(scope="module", params=["docker", "bubblewrap"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which container `shared` is."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def shared_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_workspace(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The host's side of `shared`'s `/workspace`."""
-    path = tmp_path_factory.mktemp("workspace")
+    path = tmp_path_factory.mktemp(kind)
     os.chown(path, *session_user())
     return path
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["docker", "bubblewrap"])
-async def shared(request: pytest.FixtureRequest, shared_workspace: Path) -> AsyncIterator[Container]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(request: pytest.FixtureRequest, kind: str, shared_workspace: Path) -> AsyncIterator[Container]:
     """A container; whoever uses it leaves it in working order."""
-    start: Callable[[Path], Awaitable[Container]] = request.getfixturevalue(f"start_{request.param}")
+    start: Callable[[Path], Awaitable[Container]] = request.getfixturevalue(f"start_{kind}")
     async with await start(shared_workspace) as started:
         yield started
 
