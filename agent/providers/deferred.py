@@ -9,6 +9,9 @@ from collections.abc import AsyncIterator, Callable
 
 from agent.providers.base import Capabilities, ModelChunk, ModelRequest, Provider
 
+_IMPORTING = threading.Lock()
+"""Two threads in the same package's import cycle would see half of it."""
+
 
 class Deferred:
     """Stands for the provider that `build` makes on first use; `module`, which that imports, is fetched at once."""
@@ -18,8 +21,9 @@ class Deferred:
         self._capabilities = capabilities
         self._build = build
         self._provider: Provider | None = None
-        # A daemon: a run that ends before is not to wait for it. Whoever imports it meanwhile waits for its end.
-        threading.Thread(target=importlib.import_module, args=(module,), name=f"import {module}", daemon=True).start()
+        # A daemon: a run that ends before is not to wait for it.
+        self._importing = threading.Thread(target=_fetch, args=(module,), name=f"import {module}", daemon=True)
+        self._importing.start()
 
     @property
     def name(self) -> str:
@@ -34,7 +38,8 @@ class Deferred:
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelChunk]:
         """Ask; see `Provider.stream`."""
         if self._provider is None:
-            self._provider = await asyncio.to_thread(self._build)
+            await asyncio.to_thread(self._importing.join)
+            self._provider = self._build()
         async for chunk in self._provider.stream(request):
             yield chunk
 
@@ -42,3 +47,8 @@ class Deferred:
         """Close the provider if there is one by now."""
         if self._provider is not None:
             await self._provider.close()
+
+
+def _fetch(module: str) -> None:
+    with _IMPORTING:
+        importlib.import_module(module)

@@ -108,6 +108,8 @@ def _openai(name: ModelName, options: ProviderOptions) -> Provider:
     key = _key("OPENAI_API_KEY", options, needed=base_url is None)
     by_chat = name.vendor == "openai-chat" or (name.vendor == "openai" and base_url is not None)
 
+    module = "agent.providers.openai_chat" if by_chat else "agent.providers.openai_responses"
+
     def build() -> Provider:
         if by_chat:
             from agent.providers.openai_chat import OpenAIChat as OpenAI
@@ -122,7 +124,7 @@ def _openai(name: ModelName, options: ProviderOptions) -> Provider:
             headers=options.headers,
         )
 
-    return Deferred(str(name), capabilities_of(name.name), "agent.providers.openai_client", build)
+    return Deferred(str(name), capabilities_of(name.name), module, build)
 
 
 def _plugin(name: ModelName, options: ProviderOptions) -> Provider:

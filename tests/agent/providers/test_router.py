@@ -138,8 +138,8 @@ async def test_an_unknown_way_of_thinking_is_told_what_there_is(model: str) -> N
 
 
 async def test_a_hosted_model_has_its_name_and_prices_before_its_sdk_is_there() -> None:
-    async with created("anthropic/claude-opus-4-1", ProviderOptions(api_key="k")) as provider:
-        assert provider.name == "anthropic/claude-opus-4-1"
+    async with created("anthropic/claude-sonnet-5", ProviderOptions(api_key="k")) as provider:
+        assert provider.name == "anthropic/claude-sonnet-5"
         assert provider.capabilities.input_price is not None
 
 
