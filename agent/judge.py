@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from agent.events import CheckFinished, Event, Progress
 from agent.verdict import Verdict, feedback, judge, rows_of
 from containers.base import Container
-from containers.commits import TreeDifference, compare, lay_out_tree
+from containers.commits import TreeDifference, compare, lay_out_tree, work_tree
 from lang.base import Language
 from tools.check import run_check
 from tools.check_report import CheckReport
 from tools.report import render
 from tools.steps import Runner
-from tools.tree import projects, snapshot
+from tools.tree import projects
 
 BASE_FOLDER = "/tmp/bactrian-base"
 STUCK_LIMIT = 3
@@ -63,10 +63,10 @@ class Judge:
         """Check the workspace as it is; save it where it is green. Raises ContainerDied, RepositoryError."""
         assert self._base_check, "start comes first"
         started = time.monotonic()
-        tree = await snapshot(self.container)
+        tree = await work_tree(self.container, self.base)
         difference = await compare(self.container, self.base, tree)
         if await self._format(difference):
-            tree = await snapshot(self.container)
+            tree = await work_tree(self.container, self.base)
         self._count += 1
         report = await run_check(
             self.container,

@@ -35,7 +35,15 @@ from agent.transcript import TranscriptWriter
 from containers.base import DEFAULT_PROCESSES, Container, ContainerDied, ContainerError
 from containers.commits import commit_work
 from containers.launch import LaunchSpec, clone_owner, launch
-from containers.workspace import Clone, Repository, RepositoryError, fetch_result, free_branch, make_clone
+from containers.workspace import (
+    BranchTaken,
+    Clone,
+    Repository,
+    RepositoryError,
+    fetch_result,
+    free_branch,
+    make_clone,
+)
 from lang.base import Language
 from tools.base import ToolContext
 from tools.registry import Registry
@@ -80,6 +88,7 @@ class Session:
         self._seq = 0
         self._branch = ""
         self._saved = ""
+        self._keeps_workspace = False
         self._container: Container | None = None
         self._clone: Clone | None = None
         self._loop: Loop | None = None
@@ -250,9 +259,7 @@ class Session:
         )
         if commit is None or commit.id == self._saved:
             return self._saved
-        await asyncio.to_thread(
-            fetch_result, repository, self._clone.path, self._branch, commit.id, previous=self._saved
-        )
+        await self._fetch(self._clone, commit.id)
         self._saved = commit.id
         self.emit(
             WorkSaved(
@@ -260,9 +267,20 @@ class Session:
             )
         )
         for name in commit.dirty_submodules:
+            self._keeps_workspace = True
             text = f"changes inside the submodule {name} can't be part of the branch: they stay in {self._clone.path}"
             self.emit(Progress(step="workspace", text=text))
         return commit.id
+
+    async def _fetch(self, clone: Clone, commit: str) -> None:
+        """Fetch a commit to the session's branch; to one of another name where someone else has a hand on it."""
+        repository = self.spec.repository
+        try:
+            await asyncio.to_thread(fetch_result, repository, clone.path, self._branch, commit, previous=self._saved)
+        except BranchTaken as error:
+            self._branch = await asyncio.to_thread(free_branch, repository, self._branch)
+            self.emit(Progress(step="workspace", text=f"{error}: the work goes to {self._branch}"))
+            await asyncio.to_thread(fetch_result, repository, clone.path, self._branch, commit, previous="")
 
     async def _bring_home(self) -> str:
         """Save what there is at an early end; a container that died is started once more for it. Return what failed."""
@@ -294,7 +312,7 @@ class Session:
             if self._container:
                 await self._container.close()
             await self.spec.provider.close()
-        if not problem:
+        if not (problem or self._keeps_workspace):
             await asyncio.to_thread(shutil.rmtree, self.folder / "workspace", ignore_errors=True)
         finished = self._finished(status, "; ".join(part for part in (reason, problem) if part))
         with contextlib.suppress(EarlyEnd, UserError):  # nobody reads any more, or the disk is full

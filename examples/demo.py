@@ -6,6 +6,7 @@ Bactrian answers; containers, toolchains and the module proxy are real.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,9 +19,11 @@ NAMES = ("brotli-middleware", "ocaml-jsonl-summary")
 def main() -> int:
     """Run the examples named on the command line, or all; return 0 if all ended green."""
     bactrian = Path(sys.executable).with_name("bactrian")
-    folder = Path(tempfile.mkdtemp(prefix="bactrian-demo-"))
+    # The same place each time: build caches go by it. What an earlier demo left there is replaced.
+    folder = Path(tempfile.gettempdir()) / "bactrian-demo"
     for name in sys.argv[1:] or NAMES:
         repository = folder / name
+        shutil.rmtree(repository, ignore_errors=True)
         subprocess.run(["git", "init", "--quiet", str(repository)], check=True)
         task, model = EXAMPLES / name / "task.md", EXAMPLES / name / "model.toml"
         print(f"\n$ bactrian run --task-file {task} --model scripted/{model}", flush=True)

@@ -81,4 +81,8 @@ def _report(result: ExecResult, kept: str, timeout_s: float) -> str:
 
 def _outcome(result: ExecResult) -> str:
     tail = clean(result.stdout.text()).rstrip("\n").rsplit("\n", 8)[-8:]
-    return "\n".join([*tail, "stopped at the time limit" if result.timed_out else f"exit code {result.exit_code}"])
+    if result.timed_out:
+        tail.append("stopped at the time limit")
+    elif result.exit_code:
+        tail.append(f"exit code {result.exit_code}")
+    return "\n".join(tail)

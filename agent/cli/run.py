@@ -29,6 +29,7 @@ from containers.workspace import (
     branch_exists,
     find_repository,
     init_repository,
+    require_room,
     valid_branch,
 )
 
@@ -107,6 +108,8 @@ def open_repository(options: RunOptions) -> Repository:
         raise UserError(f"--branch: git does not take {options.branch!r} for a branch's name")
     if options.branch and branch_exists(repository, options.branch):
         raise UserError(f"--branch: {options.branch} exists already: choose another name")
+    if options.branch:
+        require_room(repository, options.branch)
     return repository
 
 

@@ -26,7 +26,7 @@ _ENVIRONMENT: Mapping[str, str] = MappingProxyType(
 )
 
 _GUIDANCE = """\
-Go: name packages ./... or ./dir. Add modules with add_dependency, before the code that imports them: it tidies go.mod
+Name packages ./... or ./dir. Add modules with add_dependency, before the code that imports them: it tidies go.mod
 without dropping them. Tests belong beside the code in *_test.go. A check counts vet's findings as errors where
 `go test` would fail on them."""
 
