@@ -75,6 +75,7 @@ class BubblewrapContainer(SupervisedContainer):
         super().__init__(pipes, f"bubblewrap {pipes.process.pid}")
         self._process = pipes.process
         self._errors = errors
+        self._follower = asyncio.create_task(self._follow(pipes), name=f"end of {self.name}")
 
     @classmethod
     async def start(cls, spec: BubblewrapSpec) -> BubblewrapContainer:
@@ -105,13 +106,34 @@ class BubblewrapContainer(SupervisedContainer):
             ) from error
         return container
 
+    async def _follow(self, pipes: _Pipes) -> None:
+        """Let process 1 end with `bwrap`, whose own means (--die-with-parent) the change of user has undone."""
+        await _exited(self._process.pid)
+        await pipes.close()
+
     async def _end(self) -> None:
         try:
             await asyncio.wait_for(self._process.wait(), 2)
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
-        await asyncio.gather(self._errors, return_exceptions=True)
+        await asyncio.gather(self._errors, self._follower, return_exceptions=True)
+
+
+async def _exited(pid: int) -> None:
+    """Wait for a child's end; asyncio's own way waits for whoever holds its pipes as well."""
+    loop = asyncio.get_running_loop()
+    gone = asyncio.Event()
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        loop.add_reader(descriptor, gone.set)
+        await gone.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 def _bwrap(spec: BubblewrapSpec) -> list[str]:
@@ -141,7 +163,7 @@ def _bwrap(spec: BubblewrapSpec) -> list[str]:
         if os.path.exists(path):
             argv += ["--ro-bind", os.path.realpath(path), path]
     environment = {"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8", "PATH": PATH, **spec.environment}
-    environment |= {"BACTRIAN_INTERNAL_PROCESSES": str(spec.processes), "BACTRIAN_INTERNAL_DIE_WITH_PARENT": "1"}
+    environment["BACTRIAN_INTERNAL_PROCESSES"] = str(spec.processes)
     argv.append("--clearenv")
     for name, value in environment.items():
         argv += ["--setenv", name, value]

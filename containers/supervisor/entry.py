@@ -13,7 +13,6 @@ from containers.supervisor.shims import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_DUMPABLE,
     PR_SET_NAME,
-    PR_SET_PDEATHSIG,
     set_process,
 )
 
@@ -29,8 +28,6 @@ def main() -> None:
     set_process(PR_SET_CHILD_SUBREAPER, 1)
     set_process(PR_SET_NAME, b"bactrian")  # `pkill python3` is not meant for us
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # which process 1 never gets from inside
-    if os.environ.pop("BACTRIAN_INTERNAL_DIE_WITH_PARENT", ""):
-        set_process(PR_SET_PDEATHSIG, signal.SIGKILL)
     if limit := os.environ.pop("BACTRIAN_INTERNAL_PROCESSES", ""):
         resource.setrlimit(resource.RLIMIT_NPROC, (int(limit), int(limit)))
     source, sink = os.dup(0), os.dup(1)

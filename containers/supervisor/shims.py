@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from containers.supervisor.frames import SIZE
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 4, 15, 36
+PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 4, 15, 36
 CODE = struct.Struct(">i")
 LAST_DESCRIPTOR = 65536
 
