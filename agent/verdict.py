@@ -15,6 +15,7 @@ from lang.base import Diagnostic, Language, TestCase
 from tools.check_report import CheckReport, PackageRow, ProjectReport
 
 NAMES_SHOWN = 12
+LONGEST_MESSAGE = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +144,8 @@ def _first(findings: Sequence[Diagnostic]) -> str:
     one = findings[0]
     place = ":".join([one.path, *(str(number) for number in (one.line, one.column) if number)])
     more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-    return f": {place}: {one.message.splitlines()[0]}{more}" if one.message else f": {place}{more}"
+    words = " ".join(one.message.split())
+    return f": {place}: {words if len(words) <= LONGEST_MESSAGE else words[:LONGEST_MESSAGE] + '…'}{more}"
 
 
 def _within(path: str, root: str) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from containers.base import CACHE, DEFAULT_PROCESSES, WORKSPACE, ContainerUnavailable
+from containers.starting import start_or_close
 from containers.supervised import SupervisedContainer, supervisor_argv
 
 UID = GID = 1000
@@ -80,6 +83,22 @@ class BubblewrapContainer(SupervisedContainer):
     @classmethod
     async def start(cls, spec: BubblewrapSpec) -> BubblewrapContainer:
         """Start a sandbox. Raises ContainerUnavailable: no bwrap, or the kernel forbids it."""
+        container = await start_or_close(cls._create(spec))
+        try:
+            await container.ready()
+            await container.seed_cache()
+        except BaseException as error:
+            await container.close()
+            said = (await container._errors).decode(errors="replace").strip().splitlines()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            raise ContainerUnavailable(
+                f"bubblewrap can't start a sandbox here: {said[-1] if said else error}"
+            ) from error
+        return container
+
+    @classmethod
+    async def _create(cls, spec: BubblewrapSpec) -> BubblewrapContainer:
         python = "python3" if spec.root else str(Path(sys.base_prefix, "bin", "python3"))
         argv = [*_bwrap(spec), "--", *(_DROP_ROOT if os.geteuid() == 0 else ()), *supervisor_argv(python)]
         process = await asyncio.create_subprocess_exec(
@@ -92,19 +111,7 @@ class BubblewrapContainer(SupervisedContainer):
         )
         assert process.stderr
         errors = asyncio.create_task(process.stderr.read())
-        container = cls(_Pipes(process), errors)
-        try:
-            await container.ready()
-            await container.seed_cache()
-        except BaseException as error:
-            await container.close()
-            said = (await errors).decode(errors="replace").strip().splitlines()
-            if isinstance(error, asyncio.CancelledError):
-                raise
-            raise ContainerUnavailable(
-                f"bubblewrap can't start a sandbox here: {said[-1] if said else error}"
-            ) from error
-        return container
+        return cls(_Pipes(process), errors)
 
     async def _follow(self, pipes: _Pipes) -> None:
         """Let process 1 end with `bwrap`, whose own means (--die-with-parent) the change of user has undone."""
@@ -115,9 +122,19 @@ class BubblewrapContainer(SupervisedContainer):
         try:
             await asyncio.wait_for(self._process.wait(), 2)
         except TimeoutError:
-            self._process.kill()
+            # Both: the end of `bwrap` does not reach process 1, nor the end of that one a `bwrap` that was stopped.
+            for pid in (*_children(self._process.pid), self._process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             await self._process.wait()
         await asyncio.gather(self._errors, self._follower, return_exceptions=True)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 async def _exited(pid: int) -> None:

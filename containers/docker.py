@@ -7,12 +7,13 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from containers.base import CACHE, DEFAULT_PROCESSES, WORKSPACE, ContainerUnavailable
+from containers.starting import start_or_close
 from containers.supervised import SupervisedContainer, supervisor_argv
 
 if TYPE_CHECKING:
@@ -105,41 +106,28 @@ class DockerContainer(SupervisedContainer):
 
         Raises ContainerUnavailable: no engine, no such image, or the engine refuses.
         """
-        client, engine_container, connection = await _uninterrupted(_start, spec)
-        container = cls(_Attached(*await asyncio.open_connection(sock=connection)), client, engine_container)
+        container = await start_or_close(cls._create(spec))
         try:
             await container.ready()
             if (await container.exec(["test", "-w", CACHE], cwd="/")).exit_code:
-                await asyncio.to_thread(_own_cache, client, spec, *session_user())
+                await asyncio.to_thread(_own_cache, container._client, spec, *session_user())
             await container.seed_cache()
         except BaseException:
             await container.close()
             raise
         return container
 
+    @classmethod
+    async def _create(cls, spec: DockerSpec) -> DockerContainer:
+        client, container, connection = await asyncio.to_thread(_start, spec)
+        return cls(_Attached(*await asyncio.open_connection(sock=connection)), client, container)
+
     async def _end(self) -> None:
         await asyncio.to_thread(_remove, self._container)
         self._client.close()
 
 
-_Started = tuple["docker.DockerClient", "EngineContainer", socket.socket]
-
-
-async def _uninterrupted(start: Callable[[DockerSpec], _Started], spec: DockerSpec) -> _Started:
-    """Run `start` in a thread. A thread can't be stopped: if this task is cancelled, wait, and undo what it did."""
-    starting = asyncio.ensure_future(asyncio.to_thread(start, spec))
-    try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        with contextlib.suppress(ContainerUnavailable):
-            client, container, connection = await starting
-            connection.close()
-            await asyncio.to_thread(_remove, container)
-            client.close()
-        raise
-
-
-def _start(spec: DockerSpec) -> _Started:
+def _start(spec: DockerSpec) -> tuple[docker.DockerClient, EngineContainer, socket.socket]:
     import docker.errors
 
     with contextlib.ExitStack() as undo:

@@ -6,6 +6,7 @@ Bactrian answers; containers, toolchains and the module proxy are real.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ def main() -> int:
     """Run the examples named on the command line, or all; return 0 if all ended green."""
     bactrian = Path(sys.executable).with_name("bactrian")
     # The same place each time: build caches go by it. What an earlier demo left there is replaced.
-    folder = Path(tempfile.gettempdir()) / "bactrian-demo"
+    folder = Path(tempfile.gettempdir()) / f"bactrian-demo-{os.getuid()}"
     for name in sys.argv[1:] or NAMES:
         repository = folder / name
         shutil.rmtree(repository, ignore_errors=True)
