@@ -9,10 +9,11 @@ import shutil
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from containers.base import CACHE, DEFAULT_PROCESSES, WORKSPACE, ContainerUnavailable
+from containers.control_group import ControlGroup, make_group
 from containers.starting import start_or_close
 from containers.supervised import SupervisedContainer, supervisor_argv
 
@@ -45,7 +46,10 @@ class BubblewrapSpec:
     root: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     processes: int = DEFAULT_PROCESSES
-    """Held by the user's own limit: without a control group there is no other."""
+    """Held by a control group where root starts the sandbox, else by the user's own limit."""
+    memory_bytes: int | None = None
+    cpus: float | None = None
+    """Like `memory_bytes`, held only where there is a control group."""
     host_paths: Sequence[Path] = ()
     """More host folders to show read-only at the same place (a toolchain outside /usr); only without `root`."""
 
@@ -74,8 +78,9 @@ class _Pipes:
 class BubblewrapContainer(SupervisedContainer):
     """A sandbox that ends with its `bwrap` process; the kernel then kills all that runs in its process namespace."""
 
-    def __init__(self, pipes: _Pipes, errors: asyncio.Task[bytes]) -> None:
+    def __init__(self, pipes: _Pipes, errors: asyncio.Task[bytes], group: ControlGroup | None) -> None:
         super().__init__(pipes, f"bubblewrap {pipes.process.pid}")
+        self._group = group
         self._process = pipes.process
         self._errors = errors
         self._follower = asyncio.create_task(self._follow(pipes), name=f"end of {self.name}")
@@ -100,9 +105,12 @@ class BubblewrapContainer(SupervisedContainer):
     @classmethod
     async def _create(cls, spec: BubblewrapSpec) -> BubblewrapContainer:
         python = "python3" if spec.root else str(Path(sys.base_prefix, "bin", "python3"))
+        group = make_group(processes=spec.processes, memory_bytes=spec.memory_bytes, cpus=spec.cpus)
+        if group is None:
+            spec = replace(spec, environment={**spec.environment, "BACTRIAN_INTERNAL_PROCESSES": str(spec.processes)})
         argv = [*_bwrap(spec), "--", *(_DROP_ROOT if os.geteuid() == 0 else ()), *supervisor_argv(python)]
         process = await asyncio.create_subprocess_exec(
-            *argv,
+            *(group.entering(argv) if group else argv),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -111,7 +119,7 @@ class BubblewrapContainer(SupervisedContainer):
         )
         assert process.stderr
         errors = asyncio.create_task(process.stderr.read())
-        return cls(_Pipes(process), errors)
+        return cls(_Pipes(process), errors, group)
 
     async def _follow(self, pipes: _Pipes) -> None:
         """Let process 1 end with `bwrap`, whose own means (--die-with-parent) the change of user has undone."""
@@ -128,6 +136,8 @@ class BubblewrapContainer(SupervisedContainer):
                     os.kill(pid, signal.SIGKILL)
             await self._process.wait()
         await asyncio.gather(self._errors, self._follower, return_exceptions=True)
+        if self._group:
+            await asyncio.to_thread(self._group.remove)
 
 
 def _children(pid: int) -> list[int]:
@@ -180,7 +190,6 @@ def _bwrap(spec: BubblewrapSpec) -> list[str]:
         if os.path.exists(path):
             argv += ["--ro-bind", os.path.realpath(path), path]
     environment = {"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8", "PATH": PATH, **spec.environment}
-    environment["BACTRIAN_INTERNAL_PROCESSES"] = str(spec.processes)
     argv.append("--clearenv")
     for name, value in environment.items():
         argv += ["--setenv", name, value]

@@ -88,9 +88,7 @@ def debootstrap(folder: Path, progress: ProgressSink) -> None:
             f"{BASE} can't be pulled, and making it needs root and debootstrap: "
             "`apt-get install debootstrap`, then run this as root once"
         )
-    scripts = Path("/usr/share/debootstrap/scripts")
-    script = [] if (scripts / SUITE).exists() else [str(scripts / "sid")]
-    argv = [tool, "--variant=minbase", "--include=ca-certificates", SUITE, str(folder), debian_mirror(), *script]
+    argv = debootstrap_argv(tool, folder, debian_mirror(), Path("/usr/share/debootstrap/scripts"))
     progress(f"making a Debian {SUITE} base with debootstrap (about a minute)")
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as run:
         last = ""
@@ -105,12 +103,17 @@ def debootstrap(folder: Path, progress: ProgressSink) -> None:
             path.unlink()
 
 
-def debian_mirror() -> str:
+def debootstrap_argv(tool: str, folder: Path, mirror: str, scripts: Path) -> list[str]:
+    """Return the command; a debootstrap older than the suite has no script of its name, and unstable's serves."""
+    script = [] if (scripts / SUITE).exists() else [str(scripts / "sid")]
+    return [tool, "--variant=minbase", "--include=ca-certificates", SUITE, str(folder), mirror, *script]
+
+
+def debian_mirror(apt: Path = Path("/etc/apt")) -> str:
     """Return the mirror that this host installs Debian packages from; the public one where it is no Debian."""
-    sources = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("debian*"))]
-    for path in sources:
+    for path in (apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))):
         text = path.read_text(errors="replace") if path.is_file() else ""
-        found = re.search(r"^(?:URIs:\s*|deb\s+(?:\[[^]]*\]\s+)?)(https?://\S+/debian)/?\s*", text, re.MULTILINE)
+        found = re.search(r"^(?:URIs:\s*|deb\s+(?:\[[^]]*\]\s+)?)(https?://\S+/debian)/?(?=\s|$)", text, re.MULTILINE)
         if found:
             return found[1]
     return ""

@@ -107,6 +107,8 @@ async def _bubblewrap(spec: LaunchSpec, progress: Callable[[str], None]) -> Cont
             root=root,
             environment=spec.environment,
             processes=spec.processes,
+            memory_bytes=spec.memory_bytes,
+            cpus=spec.cpus,
             host_paths=spec.host_paths,
         )
     )

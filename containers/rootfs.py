@@ -70,8 +70,18 @@ def _make(recipe: Recipe, path: Path, progress: Callable[[str], None]) -> None:
         debootstrap(part, progress)
         for script in SCRIPTS:
             _run_script(recipe, part, script, progress)
+    make_mount_points(part)
     # Last, so that a directory of this name is always whole.
     part.rename(path)
+
+
+def make_mount_points(root: Path) -> None:
+    """Have plain files where the host's network settings will be shown; a link there would lead nowhere."""
+    for name in NETWORK_FILES:
+        path = root / name.lstrip("/")
+        if path.is_symlink():
+            path.unlink()
+        path.touch()
 
 
 def _engine_has(recipe: Recipe) -> bool:
