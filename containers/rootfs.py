@@ -100,7 +100,21 @@ def _run_script(recipe: Recipe, root: Path, script: str, progress: Callable[[str
     context.mkdir(exist_ok=True)
     for name, data in recipe.files:
         (context / name).write_bytes(data)
-    argv = [bwrap, "--bind", str(root), "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--unshare-pid"]
+    argv = [
+        bwrap,
+        "--bind",
+        str(root),
+        "/",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--perms",
+        "1777",
+        "--tmpfs",
+        "/tmp",
+        "--unshare-pid",
+    ]
     argv += ["--die-with-parent", "--ro-bind", str(context), "/tmp/bactrian", "--cap-add", "ALL"]
     for path in NETWORK_FILES:
         if os.path.exists(path):

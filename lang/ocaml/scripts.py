@@ -94,8 +94,7 @@ exit "$code"
 """
 """Arguments: files. A version other than the one a project asks for would change lines that nobody touched."""
 
-INSTALL = (
-    r"""
+INSTALL = r"""
 package=$1 library=$2 version=$3
 fail() { printf '%s\n' "$1" >&2; exit 1; }
 case $package in
@@ -184,7 +183,6 @@ fi
 grep -vE '^ *$|^#? *opam-version|<><>' "$log" | tail -n 30 >&2
 fail "opam could not install $package${version:+ $version}"
 """
-)
 """Arguments: opam package, findlib library, version or an empty word. Prints `LIBRARY VERSION` at its end."""
 
 DOCUMENT = r"""
