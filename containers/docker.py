@@ -54,6 +54,7 @@ def connect() -> docker.DockerClient:
     import docker.errors
 
     try:
+        _knock(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
         client = docker.from_env(timeout=120)
         client.ping()
     except (docker.errors.DockerException, OSError) as error:
@@ -62,6 +63,14 @@ def connect() -> docker.DockerClient:
             f"no Docker engine answers at {where}: start it, or use `--container bubblewrap` ({_first_line(error)})"
         ) from error
     return client
+
+
+def _knock(host: str) -> None:
+    """Raise OSError where no engine's socket can be opened: the SDK would leak its own then, and say it at length."""
+    kind, _, path = host.partition("://")
+    if kind in ("unix", "http+unix"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect("/" + path.lstrip("/"))
 
 
 class _Attached:

@@ -176,6 +176,7 @@ def _build(
     import docker.errors
 
     said: list[str] = []
+    failure = ""
     try:
         stream: Any = client.api.build(
             fileobj=_context(files),
@@ -186,17 +187,17 @@ def _build(
             forcerm=True,
             decode=True,
         )
+        # Read to its end even after an error: the SDK closes its connection only then.
         for part in cast("Iterable[dict[str, str]]", stream):
-            for line in (part.get("stream") or part.get("error") or "").splitlines():
+            failure = failure or part.get("error", "").strip()
+            for line in part.get("stream", "").splitlines():
                 if line.strip():
-                    said = [*said[-9:], line.strip()]
+                    said = [*said[-3:], line.strip()]
                     progress(line.strip())
-            if "error" in part:
-                raise ContainerUnavailable(
-                    f"the image can't be built: {part['error'].strip()}; before it: {said[-4:-1]}"
-                )
     except (docker.errors.DockerException, OSError) as error:
         raise ContainerUnavailable(f"the image can't be built: {str(error).splitlines()[0][:300]}") from error
+    if failure:
+        raise ContainerUnavailable(f"the image can't be built: {' '.join(failure.split())}; before it: {said}")
 
 
 def _context(files: Iterable[tuple[str, bytes]]) -> io.BytesIO:

@@ -87,13 +87,13 @@ def test_a_projects_dockerfile_that_fails(image: str) -> None:
     assert image
     own = replace(recipe(), project_dockerfile=b"ARG BASE\nFROM ${BASE}\nRUN echo reason; exit 9\n")
     with pytest.raises(ContainerUnavailable, match=r"^the image can't be built: .*exit 9.*reason") as caught:
-        ensure_image(own, progress=str)
+        ensure_image(own, progress=print)
     assert "\n" not in str(caught.value)
 
 
 async def test_no_engine_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
-    calls = [connect, lambda: has_image(PLAIN), lambda: ensure_image(PLAIN, progress=str)]
+    calls = [connect, lambda: has_image(PLAIN), lambda: ensure_image(PLAIN, progress=print)]
     for call in (*calls, lambda: export_image("x", tmp_path)):
         with pytest.raises(ContainerUnavailable, match=r"^no Docker engine answers at unix://.*: start it, or [^\n]*$"):
             call()

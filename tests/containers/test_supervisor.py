@@ -68,13 +68,13 @@ class Host:
 
     def until_exit(self) -> tuple[bytes, int]:
         """Return what came on standard output, and the exit code."""
-        said = b""
+        said = bytearray()
         while True:
             kind, _, payload = self.receive()
             if kind == OUT:
                 said += payload
             elif kind == EXIT:
-                return said, json.loads(payload)["code"]
+                return bytes(said), json.loads(payload)["code"]
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_a_host_that_does_not_read_holds_commands_up(host: Host) -> None:
 def test_many_jobs_at_once(host: Host) -> None:
     for job in range(50):
         host.start(job, ["sh", "-c", f"exit {job}"])
-    ends = {}
+    ends: dict[int, int] = {}
     while len(ends) < 50:
         kind, job, payload = host.receive()
         if kind == EXIT:
