@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -50,6 +51,8 @@ from tools.registry import Registry
 from tools.tree import files, projects
 
 Consumer = Callable[[Stamped], None]
+
+PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 LAST_SAVE_S = 60.0
 """How long the end of a session may take to bring the work home."""
@@ -340,8 +343,10 @@ class Session:
 
 
 def environment(settings: Settings, languages: Sequence[Language]) -> dict[str, str]:
-    """Return the variables of every command: what the languages need (caches), what settings say."""
-    found = {name: value for language in languages for name, value in language.environment.items()}
+    """Return the variables of every command: the way through a proxy, what the languages need, what settings say."""
+    inherited = (*PROXIES, *(name for language in languages for name in language.inherited))
+    found = {name: os.environ[name] for name in inherited if os.environ.get(name)}
+    found |= {name: value for language in languages for name, value in language.environment.items()}
     if settings.opam_repository:
         found["BACTRIAN_OPAM_REPOSITORY"] = settings.opam_repository
     return found

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from containers.base import CACHE, DEFAULT_PROCESSES, WORKSPACE, ContainerUnavailable
 from containers.control_group import ControlGroup, make_group
+from containers.recipe import host_ca_bundle
 from containers.starting import start_or_close
 from containers.supervised import SupervisedContainer, supervisor_argv
 
@@ -210,6 +211,9 @@ def _host_mounts(extra: Sequence[Path]) -> list[str]:
     for path in HOST_FILES:
         if os.path.exists(path):
             argv += ["--ro-bind", path, path]
+    trusted = Path("/etc/ssl/certs/ca-certificates.crt")
+    if (bundle := host_ca_bundle()) and trusted.exists():
+        argv += ["--ro-bind", str(bundle.resolve()), str(trusted)]
     for path in (Path(sys.base_prefix), *extra):
         if not any(str(path).startswith(folder + "/") for folder in HOST_FOLDERS):
             argv += ["--ro-bind", str(path), str(path)]

@@ -142,6 +142,11 @@ class Language(Protocol):
         ...
 
     @property
+    def inherited(self) -> tuple[str, ...]:
+        """Names of the host's variables that hold in the container too: where packages come from. No secrets."""
+        ...
+
+    @property
     def guidance(self) -> str:
         """Two or three lines for the system prompt: only what differs from what a model would assume."""
         ...

@@ -64,6 +64,11 @@ class Go:
         return _ENVIRONMENT
 
     @property
+    def inherited(self) -> tuple[str, ...]:
+        """A company's module proxy and what is private to it."""
+        return ("GOPROXY", "GOPRIVATE", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOINSECURE")
+
+    @property
     def guidance(self) -> str:
         """What a model would not assume."""
         return _GUIDANCE

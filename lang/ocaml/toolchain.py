@@ -41,6 +41,11 @@ class OCaml:
         return layout.ENVIRONMENT
 
     @property
+    def inherited(self) -> tuple[str, ...]:
+        """None: the opam repository is a setting."""
+        return ()
+
+    @property
     def guidance(self) -> str:
         """What differs from what a model would assume."""
         return (
