@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -82,9 +83,7 @@ class Session:
     def __init__(self, spec: SessionSpec, consumers: Sequence[Consumer]) -> None:
         """Raises UserError: the transcript can't be written."""
         self.spec = spec
-        self.id = (
-            f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug(spec.task)[:24].strip('-')}-{time.monotonic_ns() % 0xFFFF:04x}"
-        )
+        self.id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug(spec.task)}-{secrets.token_hex(2)}"
         self.folder = spec.locations.state / "sessions" / self.id
         self._transcript = TranscriptWriter(self.folder / "transcript.jsonl")
         self._consumers = consumers

@@ -6,7 +6,7 @@ and tests of new code exist and ran. What was red at the base and is red in the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.events import VerdictRow
@@ -16,6 +16,8 @@ from tools.check_report import CheckReport, PackageRow, ProjectReport
 
 NAMES_SHOWN = 12
 LONGEST_MESSAGE = 160
+BROKEN, GONE = "passed before and does not build now", "passed before and is gone"
+SKIPPED, FAILS = "passed before and is skipped now", "passed before and fails now"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +31,32 @@ class Verdict:
     """How many problems the base had already; they don't count against the work."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Before:
+    """What the base's check found."""
+
+    findings: frozenset[tuple[str, str, str]]
+    passed: frozenset[tuple[str, str]]
+    failed: frozenset[tuple[str, str]]
+    unbuilt: frozenset[tuple[str, str]]
+    """Language and package of what did not build or pass vet."""
+    red: frozenset[tuple[str, str]]
+    """Language and root of the projects that were red."""
+
+    @classmethod
+    def of(cls, base: CheckReport) -> _Before:
+        return cls(
+            findings=frozenset(_finding(one) for one in base.diagnostics),
+            passed=frozenset(_test(case) for case in base.cases if case.status == "passed"),
+            failed=frozenset(_test(case) for case in base.cases if case.status == "failed"),
+            unbuilt=frozenset((row.language, row.package) for row in base.rows if "failed" in (row.build, row.vet)),
+            red=frozenset((each.project.language, each.project.root) for each in base.projects if not each.green),
+        )
+
+
 def judge(base: CheckReport, work: CheckReport, changes: TreeDifference, languages: Sequence[Language]) -> Verdict:
     """Compare a check of the work with one of the base."""
-    old_findings = {_finding(one) for one in base.diagnostics}
-    old_failures = {_test(case) for case in base.cases if case.status == "failed"}
-    red_before = {(row.language, row.package) for row in base.rows if not row.green}
+    before = _Before.of(base)
     regressions = _regressions(base, work)
     reasons: list[str] = []
     if not (changes.added or changes.modified or changes.deleted):
@@ -41,12 +64,13 @@ def judge(base: CheckReport, work: CheckReport, changes: TreeDifference, languag
     if not work.projects:
         reasons.append("there is no project to build (no go.mod, no dune-project)")
     for project in work.projects:
-        reasons += _project_reasons(project, old_findings, old_failures, red_before)
-    reasons += [f"{name} {how}" for _, name, how in regressions]
+        reasons += _project_reasons(project, before)
+    # Of those that fail or don't build now, the project's reasons tell.
+    reasons += [f"{name} {how}" for _, name, how in regressions if how in (GONE, SKIPPED)]
     reasons += _missing_tests(base, work, changes, languages)
     unique = tuple(dict.fromkeys(reasons))
-    old = sum(_finding(one) in old_findings for one in work.diagnostics if one.severity == "error")
-    old += sum(_test(case) in old_failures for case in work.cases if case.status == "failed")
+    old = sum(_finding(one) in before.findings for one in work.diagnostics if one.severity == "error")
+    old += sum(_test(case) in before.failed for case in work.cases if case.status == "failed")
     rows = tuple(_row(row, regressions) for row in work.rows)
     return Verdict(green=not unique, rows=rows, reasons=unique, old_problems=old)
 
@@ -65,12 +89,7 @@ def feedback(verdict: Verdict, rendered: str) -> str:
     return "\n".join(["Not done yet:", *shown]) + old + f"\n\n{rendered}"
 
 
-def _project_reasons(
-    project: ProjectReport,
-    old_findings: Collection[tuple[str, str, str]],
-    old_failures: Collection[tuple[str, str]],
-    red_before: Collection[tuple[str, str]],
-) -> Iterator[str]:
+def _project_reasons(project: ProjectReport, before: _Before) -> Iterator[str]:
     """What is red in a project and was not so at the base."""
     explained = False
     for row in project.rows:
@@ -78,16 +97,16 @@ def _project_reasons(
             continue
         explained = True
         findings = [one for one in project.diagnostics if one.severity == "error" and one.package == row.package]
-        new = [one for one in findings if _finding(one) not in old_findings]
-        if new or (row.language, row.package) not in red_before:
+        new = [one for one in findings if _finding(one) not in before.findings]
+        if new or (row.language, row.package) not in before.unbuilt:
             yield f"{row.package} does not {'build' if row.build == 'failed' else 'pass vet'}{_first(new)}"
     for case in project.test.cases if project.test else ():
         if case.status == "failed":
             explained = True
-            if _test(case) not in old_failures:
-                yield f"{case.package} {case.name} fails"
+            if _test(case) not in before.failed:
+                yield f"{case.package} {case.name} {FAILS if _test(case) in before.passed else 'fails'}"
     where = project.project
-    if not project.green and not explained and (where.language, where.root) not in red_before:
+    if not project.green and not explained and (where.language, where.root) not in before.red:
         note = project.notes[0].strip().splitlines()[-1:] if project.notes else []
         yield f"{where.language} in {where.root}: {note[0] if note else 'a step failed'}"
 
@@ -104,9 +123,9 @@ def _regressions(base: CheckReport, work: CheckReport) -> tuple[tuple[str, str, 
         if after is not None and after.status == "passed":
             continue
         if after is None:
-            how = "passed before and does not build now" if case.package in broken else "passed before and is gone"
+            how = BROKEN if case.package in broken else GONE
         else:
-            how = "passed before and is skipped now" if after.status == "skipped" else "passed before and fails now"
+            how = SKIPPED if after.status == "skipped" else FAILS
         found.append((case.package, f"{case.package} {case.name}", how))
     return tuple(found)
 

@@ -73,13 +73,30 @@ def test_failing_test() -> None:
         (report(case("TestB")), "m/a TestA passed before and is gone"),
         (report(case("TestB"), case("TestA", "skipped")), "m/a TestA passed before and is skipped now"),
         (report(case("TestB"), case("TestA", "failed")), "m/a TestA passed before and fails now"),
-        (report(case("TestC", package="m/b"), errors=(error(),)), "m/a TestA passed before and does not build now"),
     ],
 )
 def test_regressions_have_names(work: CheckReport, reason: str) -> None:
     found = verdict(work, base=report(case("TestA")))
     assert reason in found.reasons
     assert [row.regressions for row in found.rows if row.package == "m/a"] == [(reason,)]
+
+
+def test_tests_that_do_not_build_any_more_are_named_in_the_table() -> None:
+    found = verdict(report(errors=(error(),)), base=report(case("TestA"), case("TestB")))
+    assert found.reasons == ("m/a does not build: a/a.go:3:1: undefined: x",)
+    assert found.rows[0].regressions == (
+        "m/a TestA passed before and does not build now",
+        "m/a TestB passed before and does not build now",
+    )
+
+
+def test_package_that_had_a_failing_test_and_does_not_build_now_counts() -> None:
+    unplaced = error(package="")
+    base = report(case("TestA", "failed"), case("TestB"))
+    broken = replace(report(errors=(unplaced,)).projects[0], test=None)
+    build = BuildReport(ok=False, diagnostics=(unplaced,), packages=("m/b",), failed=("m/a",))
+    found = verdict(CheckReport(projects=(replace(broken, build=build),), seconds=1.0), base=base)
+    assert found.reasons == ("m/a does not build",)
 
 
 def test_what_was_red_before_does_not_count() -> None:
