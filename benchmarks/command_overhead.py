@@ -30,11 +30,14 @@ async def _measure(made: Sandboxes) -> None:
             engine = client.containers.get(identity)
             ours: dict[str, list[float]] = {"docker": [], "bubblewrap": []}
             execs: list[float] = []
+            bare: list[float] = []
             # In turns, so that whatever else the machine does falls on all alike.
             for _ in range(ROUNDS):
                 ours["docker"] += await _seconds(RUNS, lambda: _run(docker))
                 ours["bubblewrap"] += await _seconds(RUNS, lambda: _run(bubblewrap))
+                bare += await _seconds(RUNS, _spawn)
                 execs += await _seconds(EXECS, lambda: asyncio.to_thread(engine.exec_run, ["true"]))
+    show("a trivial command, on the host itself", bare, "none")
     for kind, seconds in ours.items():
         show(f"a trivial command, {kind}", seconds, "5 ms", ("an exec of the engine's", execs))
 
@@ -42,6 +45,11 @@ async def _measure(made: Sandboxes) -> None:
 async def _run(container: Container) -> None:
     if (await container.exec(["true"])).exit_code:
         raise RuntimeError("`true` has failed")
+
+
+async def _spawn() -> None:
+    process = await asyncio.create_subprocess_exec("true")
+    await process.wait()
 
 
 async def _seconds(runs: int, call: Callable[[], Awaitable[object]]) -> list[float]:

@@ -41,6 +41,9 @@ from containers.supervisor.frames import (
 
 READY_TIMEOUT_S = 30.0
 SEED_TIMEOUT_S = 300.0
+GRACE_S = 60.0
+"""How long after a command's own time limit, which the supervisor keeps, the container counts as dead."""
+KILL_TIMEOUT_S = 5.0
 
 _BOOT = """import json, os, sys, types
 sent = b""
@@ -163,21 +166,24 @@ class SupervisedContainer:
             "save_to": _absolute(save_to) if save_to else None,
         }
         try:
-            # In one piece: each trip to the container costs time.
-            await self._send(
-                pack(START, job, json.dumps(request).encode())
-                + b"".join(pack(STDIN, job, piece) for piece in pieces(stdin))
-                + pack(STDIN_END, job)
-            )
-            if on_output:
-                async for text in command.texts():
-                    on_output(text)
-            return await command.ended()
+            async with asyncio.timeout(timeout_s + GRACE_S):
+                # In one piece: each trip to the container costs time.
+                await self._send(
+                    pack(START, job, json.dumps(request).encode())
+                    + b"".join(pack(STDIN, job, piece) for piece in pieces(stdin))
+                    + pack(STDIN_END, job)
+                )
+                if on_output:
+                    async for text in command.texts():
+                        on_output(text)
+                return await command.ended()
+        except TimeoutError as error:
+            raise self._on_death("it does not answer") from error
         finally:
             # Cancelled, or `on_output` failed. What is sent later starts after the kill.
             if command.running and not self._died:
-                with contextlib.suppress(ContainerDied):
-                    await self._send(pack(KILL, job))
+                with contextlib.suppress(ContainerDied, TimeoutError):
+                    await asyncio.wait_for(self._send(pack(KILL, job)), KILL_TIMEOUT_S)
             self._jobs.pop(job, None)
 
     async def open(self, argv: Sequence[str], *, cwd: str = WORKSPACE, env: Mapping[str, str] | None = None) -> Process:
@@ -273,14 +279,10 @@ class SupervisedContainer:
             if kind == EXIT:
                 self._jobs.pop(number, None)
 
-    def _on_death(self) -> ContainerDied:
+    def _on_death(self, cause: str = "killed from outside, or out of memory") -> ContainerDied:
         if self._died is None:
-            if self._closing:
-                self._died = ContainerDied(f"{self._name} is closed")
-            else:
-                self._died = ContainerDied(
-                    f"{self._name} has ended unexpectedly: killed from outside, or out of memory; start a new session"
-                )
+            ended = "is closed" if self._closing else f"has ended unexpectedly: {cause}; start a new session"
+            self._died = ContainerDied(f"{self._name} {ended}")
             if not self._ready.done():
                 self._ready.set_exception(self._died)
                 self._ready.exception()

@@ -13,7 +13,7 @@ import pytest_asyncio
 from containers.base import Container
 from containers.docker import session_user
 
-_numbers = itertools.count(70_001)
+_numbers = itertools.count(os.getpid() * 1000)
 
 
 @pytest.fixture(scope="module", params=["docker", "bubblewrap"])
@@ -40,5 +40,5 @@ async def shared(request: pytest.FixtureRequest, kind: str, shared_workspace: Pa
 
 @pytest.fixture
 def seconds() -> int:
-    """A number of seconds to sleep that no other test uses: the mark by which a process is found again."""
+    """A number of seconds to sleep that no other test of this machine uses: the mark by which a process is found."""
     return next(_numbers)

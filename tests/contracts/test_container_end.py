@@ -55,6 +55,16 @@ def kill(name: str) -> None:
             client.containers.get(identity).kill()
 
 
+def pause(name: str) -> None:
+    kind, identity = name.split()
+    if kind == "bubblewrap":
+        for child in Path(f"/proc/{identity}/task/{identity}/children").read_text().split():
+            os.kill(int(child), signal.SIGSTOP)
+    else:
+        with contextlib.closing(connect()) as client:
+            client.containers.get(identity).pause()
+
+
 async def gone(name: str, seconds: int) -> bool:
     """Whether the container and its process go away, given time."""
     end = time.monotonic() + PATIENCE_S
@@ -116,6 +126,18 @@ async def test_killed_from_outside(container: Container, seconds: int) -> None:
     assert await gone(container.name, seconds)
 
 
+async def test_one_that_does_not_answer(container: Container, seconds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("containers.supervised.GRACE_S", 1)
+    await container.exec(["setsid", "-f", "sleep", str(seconds)])
+    await asyncio.to_thread(pause, container.name)
+    with pytest.raises(ContainerDied, match=rf"^{container.name} has ended unexpectedly: it does not answer; [^\n]+$"):
+        await container.exec(["true"], timeout_s=0.1)
+    with pytest.raises(ContainerDied, match="does not answer"):
+        await container.read("file")
+    await container.close()
+    assert await gone(container.name, seconds)
+
+
 BYSTANDER = """
 import asyncio, sys
 from pathlib import Path
@@ -155,9 +177,19 @@ async def test_it_ends_with_the_bactrian_process(
     assert await gone(name, seconds)
 
 
-async def test_a_start_that_is_given_up_leaves_nothing(start_container: Start, workspace: Path) -> None:
+def used(workspace: Path) -> bool:
+    """Whether any container has this workspace. (Others on this machine may run tests as well.)"""
     with contextlib.closing(connect()) as client:
-        before = {found.id for found in client.containers.list(all=True, filters={"label": "bactrian=session"})}
+        if any(str(workspace) in str(found.attrs) for found in client.containers.list(all=True)):
+            return True
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if b"--bind\0%b\0" % bytes(workspace) in path.read_bytes():
+                return True
+    return False
+
+
+async def test_a_start_that_is_given_up_leaves_nothing(start_container: Start, workspace: Path) -> None:
     given_up = 0
     for delay_s in (0, 0.001, 0.005, 0.02, 0.1):
         starting = asyncio.ensure_future(start_container(workspace))
@@ -166,9 +198,13 @@ async def test_a_start_that_is_given_up_leaves_nothing(start_container: Start, w
         with contextlib.suppress(asyncio.CancelledError):
             await (await starting).close()
     assert given_up >= 3
-    with contextlib.closing(connect()) as client:
-        after = {found.id for found in client.containers.list(all=True, filters={"label": "bactrian=session"})}
-    assert after <= before
+    assert not await asyncio.to_thread(used, workspace)
+
+
+async def test_a_container_is_seen_to_use_its_workspace(container: Container, workspace: Path) -> None:
+    """Lest the test above see nothing where there is something."""
+    assert container.name
+    assert await asyncio.to_thread(used, workspace)
 
 
 async def test_two_start_at_once_on_one_cache(start_container: Start, workspace: Path) -> None:
