@@ -9,6 +9,7 @@ from typing import Any
 from tools.base import ToolContext, ToolResult, ToolSpec
 from tools.check import run_check
 from tools.check_report import CheckReport
+from tools.kept import keep
 from tools.report import headline, render, table
 from tools.text import brief
 
@@ -96,9 +97,9 @@ async def answer(report: CheckReport, context: ToolContext, label: str) -> ToolR
     rendered = render(report)
     content = rendered.text
     if rendered.cut:
-        kept = f"{context.output_folder}/{label}.txt"
-        await context.container.write(kept, render(report, limit=None).text.encode(), within=context.output_folder)
-        content += f"\n\n[Everything: {kept}; the tools' own output: {context.output_folder}/{label}-*.log]"
+        kept = await keep(context, f"{label}.txt", render(report, limit=None).text)
+        everything = f"Everything: {kept}" if kept else "The rest can't be kept: /tmp takes no more"
+        content += f"\n\n[{everything}; the tools' own output: {context.output_folder}/{label}-*.log]"
     elif report.projects and not report.green:
         content += f"\n\n[The tools' own output: {context.output_folder}/{label}-*.log]"
     return ToolResult(content=content, display="\n".join(part for part in (headline(report), table(report)) if part))

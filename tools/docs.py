@@ -8,6 +8,7 @@ from typing import Any
 
 from lang.base import Documentation, Language, Project
 from tools.base import ToolContext, ToolResult, ToolSpec
+from tools.kept import keep
 from tools.steps import Runner
 from tools.text import brief
 from tools.tree import projects
@@ -68,10 +69,10 @@ class Docs:
     async def _cut(self, text: str, context: ToolContext) -> str:
         if len(text) <= _LIMIT_CHARACTERS:
             return text
-        kept = f"{context.output_folder}/docs-{next(self._numbers)}.txt"
-        await context.container.write(kept, text.encode(errors="replace"), within=context.output_folder)
+        kept = await keep(context, f"docs-{next(self._numbers)}.txt", text)
         head = text[:_LIMIT_CHARACTERS].rsplit("\n", 1)[0]
-        return f"{head}\n[{len(text) - len(head)} more characters in {kept}; or ask for one symbol.]"
+        rest = f"in {kept}; or ask for one symbol" if kept else "can't be kept: ask for one symbol"
+        return f"{head}\n[{len(text) - len(head)} more characters {rest}.]"
 
 
 def _anywhere(languages: Sequence[Language]) -> tuple[tuple[Language, Project], ...]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_OVERWRITTEN = re.compile(r"[^\r\n]*\r(?=[^\r\n])")
 
 
 def lines_of(text: str) -> list[str]:
@@ -22,7 +21,12 @@ def numbered(lines: Iterable[str], first: int) -> str:
 
 def clean(output: str) -> str:
     """Return what a terminal would show of a command's output: no escape codes, nothing that was overwritten."""
-    return _OVERWRITTEN.sub("", _ESCAPE.sub("", output).replace("\r\n", "\n")).replace("\r", "")
+    return "\n".join(_last_drawn(line) for line in _ESCAPE.sub("", output).split("\n"))
+
+
+def _last_drawn(line: str) -> str:
+    """What is left of a line that carriage returns let be drawn again and again, as progress bars are."""
+    return line.rstrip("\r").rpartition("\r")[2]
 
 
 def clip(text: str, limit: int) -> str:

@@ -113,6 +113,15 @@ async def test_docs_without_a_project(call: Call):
     assert "type Handler interface" in (await call("docs", symbol="net/http.Handler")).content
 
 
+async def test_what_can_not_be_kept_is_cut_all_the_same(call: Call, lay_out: LayOut):
+    failing = "".join(f'func Test{n}(t *testing.T) {{ t.Error("{"x" * 2000}") }}\n' for n in range(60))
+    long = f"// Package b {'is long. ' * 1500}\npackage b\n"
+    lay_out({**MODULE, "b/b.go": long, "b/b_test.go": f'package b\n\nimport "testing"\n\n{failing}'})
+    await call("bash", command="rm -rf /tmp/bactrian && touch /tmp/bactrian")
+    assert "The rest can't be kept: /tmp takes no more" in (await call("test")).content
+    assert "more characters can't be kept: ask for one symbol" in (await call("docs", symbol="example.com/m/b")).content
+
+
 DUNE: Mapping[str, str] = {
     "dune-project": "(lang dune 3.0)\n",
     "lib/dune": "(library (name foo))\n",

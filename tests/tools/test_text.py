@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tools.diff import change, snippets, unified
@@ -19,10 +21,18 @@ def test_lines_are_counted_as_compilers_do():
         ("10%\r50%\r100%\ndone\r\n", "100%\ndone\n"),
         ("\x1b]8;;http://x\x07link\x1b]8;;\x07", "link"),
         ("plain\ttext", "plain\ttext"),
+        ("one\rtwo\r\r\nthree\r", "two\nthree"),
     ],
 )
 def test_clean(output: str, shown: str):
     assert clean(output) == shown
+
+
+@pytest.mark.parametrize("output", ["a" * 1_000_000, "a\r" * 500_000, "\x1b[" * 500_000, "\x1b]" * 500_000])
+def test_clean_takes_no_time_for_a_long_line(output: str):
+    started = time.monotonic()
+    clean(output)
+    assert time.monotonic() - started < 2
 
 
 def test_clip_cuts_at_line_ends():
