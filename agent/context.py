@@ -15,17 +15,20 @@ the summary. What you build is a whole, tested package, not a sketch.
 
 How the harness works:
 - The run ends when you call finish and the harness's own build and tests of the whole tree are green: everything \
-builds, nothing that passed before fails, and new code has tests that ran. Otherwise you are told what is red.
+builds, nothing that passed before fails, and new code comes with new tests that ran. Otherwise you are told what is \
+red.
 - Each reply costs a round trip, so do much in one: calls run in the order given. Write all files in one reply and \
 put finish beside the last edits; a check of your own before it is not needed.
 - Look an API up with docs before you use it from memory: it answers from the version in use.
 - The harness formats, commits and hands the branch over. Don't use git for that."""
 
 
-def system_prompt(languages: Sequence[Language], projects: Sequence[Project], files: Sequence[str]) -> str:
+def system_prompt(
+    languages: Sequence[Language], projects: Sequence[Project], files: Sequence[str], toolchains: Sequence[str] = ()
+) -> str:
     """Return the system prompt for a session; it stays the same for the whole of it.
 
-    `files` are the tree's paths, `projects` what the languages found among them.
+    `files` are the tree's paths, `projects` what the languages found among them, `toolchains` lines with versions.
     """
     present = {project.language for project in projects}
     # In a repository without a project yet, any language may be asked for.
@@ -33,6 +36,8 @@ def system_prompt(languages: Sequence[Language], projects: Sequence[Project], fi
     names = " and ".join(_TITLES.get(language.name, language.name) for language in relevant)
     parts = [INSTRUCTIONS.format(languages=names)]
     parts += [f"{_TITLES.get(language.name, language.name)}: {language.guidance}" for language in relevant]
+    if toolchains:
+        parts.append("Installed: " + "; ".join(toolchains))
     parts.append(_repository(projects, files))
     return "\n\n".join(parts)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Protocol, assert_never
 
-from agent.errors import LimitReached
 from agent.events import (
     Event,
     FileChanged,
@@ -24,6 +23,7 @@ from agent.events import (
     TurnStarted,
     UsageReported,
 )
+from agent.limits import Limits
 from agent.messages import Message, Part, Text, ToolAnswer, ToolCall, Usage
 from agent.providers.base import (
     Completed,
@@ -64,14 +64,6 @@ Judge = Callable[[str], Awaitable[Judgement]]
 """Checks the tree; called with the model's summary."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a run may use up; None is no limit. Time is the session's to watch: it must also end a hanging request."""
-
-    turns: int | None = None
-    cost: float | None = None
-
-
 @dataclass(slots=True, kw_only=True)
 class Loop:
     """One conversation with one model over one set of tools. `history` only ever grows."""
@@ -100,7 +92,7 @@ class Loop:
         self._add(Message(role="user", parts=(Text(text=task),)))
         empty = 0
         while True:
-            self._check_limits()
+            self.limits.check(self.turn, self.cost)
             self.turn += 1
             started = time.monotonic()
             self.emit(TurnStarted(turn=self.turn))
@@ -127,19 +119,22 @@ class Loop:
         """Run a reply's calls, then judge if it says or means that the work is done; return what the model is told."""
         calls = reply.message.calls
         results = list(zip(calls, await self._run_calls(calls), strict=True))
-        failed = next((call.name for call, result in results if result and result.is_error), "")
+        failed = _failed([(call, result) for call, result in results if result])
         finishes = [call for call, result in results if result is None]
         judgement: Judgement | None = None
         if finishes or (reply.message.parts and not calls and reply.stop != "length"):
-            said = (call.arguments.get("summary") for call in finishes)
-            self.last_words = next((text for text in said if isinstance(text, str)), reply.message.text)
+            said = (text for call in finishes if isinstance(text := call.arguments.get("summary"), str) and text)
+            self.last_words = next(said, reply.message.text or self.last_words)
             if not failed:
                 judgement = await self.judge(self.last_words)
         verdict = ToolResult(content=judgement.feedback if judgement else "")
         if failed:
             content = f"Not finished: {failed} failed. Mend that and finish again."
             verdict = ToolResult(content=content, is_error=True)
-        answers = [self._answer(call, result or verdict) for call, result in results]
+        answers = [
+            ToolAnswer(call_id=call.id, content=(result or verdict).content, is_error=(result or verdict).is_error)
+            for call, result in results
+        ]
         return judgement, [*answers, *self._remarks(reply, judgement)]
 
     def _remarks(self, reply: Completed, judgement: Judgement | None) -> list[Part]:
@@ -150,12 +145,13 @@ class Loop:
             return [Text(text=EMPTY)]
         return [Text(text=judgement.feedback)] if judgement and not reply.message.calls else []
 
-    def _answer(self, call: ToolCall, result: ToolResult) -> ToolAnswer:
-        return ToolAnswer(call_id=call.id, content=result.content, is_error=result.is_error)
-
     async def _ask(self) -> Completed:
         """Send the history; return the whole reply. Deltas go out as they come."""
-        request = ModelRequest(system=self.system, messages=tuple(self.history), tools=self._definitions())
+        tools = tuple(
+            ToolDefinition(name=spec.name, description=spec.description, parameters=spec.parameters)
+            for spec in self.registry.definitions()
+        )
+        request = ModelRequest(system=self.system, messages=tuple(self.history), tools=tools)
         self.requests += 1
         async for chunk in self.provider.stream(request):
             match chunk:
@@ -228,14 +224,8 @@ class Loop:
 
         try:
             return await tool.run(arguments, replace(self.context, on_output=on_output))
-        except ToolError as error:
+        except (ToolError, OSError) as error:  # an OSError of the container's: a full disk, a file in the way
             return ToolResult(content=str(error), is_error=True)
-
-    def _definitions(self) -> tuple[ToolDefinition, ...]:
-        return tuple(
-            ToolDefinition(name=spec.name, description=spec.description, parameters=spec.parameters)
-            for spec in self.registry.definitions()
-        )
 
     def _add(self, message: Message) -> None:
         self.history.append(message)
@@ -247,8 +237,9 @@ class Loop:
         self.cost = None if self.cost is None or cost is None else self.cost + cost
         self.emit(UsageReported(usage=usage, total=self.usage, cost=cost, total_cost=self.cost))
 
-    def _check_limits(self) -> None:
-        if self.limits.turns is not None and self.turn >= self.limits.turns:
-            raise LimitReached("turns", f"{self.turn} turns are used up (--max-turns)")
-        if self.limits.cost is not None and self.cost is not None and self.cost >= self.limits.cost:
-            raise LimitReached("cost", f"${self.cost:.2f} of ${self.limits.cost:.2f} is used up (--max-cost)")
+
+def _failed(results: Sequence[tuple[ToolCall, ToolResult]]) -> str:
+    """Return the name of a call that failed and did not succeed when it was made again; empty where there is none."""
+    done = [(call.name, call.arguments) for call, result in results if not result.is_error]
+    failed = (call for call, result in results if result.is_error)
+    return next((call.name for call in failed if (call.name, call.arguments) not in done), "")

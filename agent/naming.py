@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+import textwrap
 
 from agent.messages import Message, Text
 from agent.providers.base import Completed, ModelRequest, Provider, ProviderError
 
 LONGEST = 40
+LONGEST_SUBJECT = 72
 _FILLERS = frozenset(
     (
         "a",
@@ -46,6 +48,15 @@ def slug(text: str) -> str:
             break
         name = longer
     return name or "work"
+
+
+def commit_message(summary: str) -> str:
+    """Return a summary as a commit message: a subject of at most 72 characters, a blank line, the rest."""
+    first, _, rest = summary.strip().partition("\n")
+    if len(first) <= LONGEST_SUBJECT:
+        return f"{first}\n\n{rest.strip()}".strip()
+    subject = textwrap.shorten(first, LONGEST_SUBJECT, placeholder="…")
+    return f"{subject}\n\n{textwrap.fill(first, 100)}\n\n{rest.strip()}".strip()
 
 
 async def name_task(provider: Provider, task: str) -> str:

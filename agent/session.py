@@ -29,9 +29,10 @@ from agent.events import (
     WorkSaved,
 )
 from agent.judge import Judge, Judged
-from agent.loop import Limits, Loop
+from agent.limits import Limits
+from agent.loop import Loop
 from agent.messages import Usage
-from agent.naming import slug
+from agent.naming import commit_message, slug
 from agent.providers.base import Provider, ProviderError
 from agent.transcript import TranscriptWriter
 from containers.base import DEFAULT_PROCESSES, Container, ContainerDied, ContainerError
@@ -49,6 +50,7 @@ from containers.workspace import (
 from lang.base import Language
 from tools.base import ToolContext
 from tools.registry import Registry
+from tools.steps import toolchains
 from tools.tree import files, projects
 
 Consumer = Callable[[Stamped], None]
@@ -95,13 +97,24 @@ class Session:
         self._clone: Clone | None = None
         self._loop: Loop | None = None
         self._judge: Judge | None = None
-        self._ending: Literal["cancelled", "terminated"] | None = None
+        self._ending: tuple[Status, str] | None = None
         self._task: asyncio.Task[SessionFinished] | None = None
 
     def cancel(self, status: Literal["cancelled", "terminated"]) -> None:
-        """End the run in order: what runs is stopped, the work so far is saved, `session_finished` follows."""
+        """End the run in order: what runs is stopped, the work so far is saved, `session_finished` follows.
+
+        Does nothing once the run is ending: that takes a minute at most.
+        """
+        end = Cancelled(status)
+        self._end(end.status, str(end))
+
+    def fail(self, reason: str) -> None:
+        """End the run like `cancel`, as failed."""
+        self._end("failed", reason)
+
+    def _end(self, status: Status, reason: str) -> None:
         if self._ending is None and self._task is not None:
-            self._ending = status
+            self._ending = (status, reason)
             self._task.cancel()
 
     async def run(self) -> SessionFinished:
@@ -116,8 +129,8 @@ class Session:
         except asyncio.CancelledError:
             if self._task:
                 self._task.uncancel()
-            end = Cancelled(self._ending or "cancelled")
-            status, reason = end.status, str(end)
+            end = Cancelled()
+            status, reason = self._ending or (end.status, str(end))
         except EarlyEnd as end:
             status, reason = end.status, str(end)
         except (ContainerError, ProviderError, RepositoryError, UserError) as error:
@@ -128,6 +141,7 @@ class Session:
             self.emit(ErrorRaised(message=reason, error=type(error).__name__))
             raise
         finally:
+            self._ending = (status, reason)  # a signal from here on has nothing more to end
             finished = await self._finish(status, reason)
         return finished
 
@@ -171,7 +185,12 @@ class Session:
             provider=spec.provider,
             registry=spec.registry,
             context=ToolContext(container=self._container, languages=spec.languages),
-            system=system_prompt(spec.languages, [project for _, project in found], await files(self._container)),
+            system=system_prompt(
+                spec.languages,
+                [project for _, project in found],
+                await files(self._container),
+                await toolchains(self._container, spec.languages),
+            ),
             emit=self.emit,
             judge=self._judge.judge,
             limits=Limits(turns=spec.settings.max_turns, cost=spec.settings.max_cost),
@@ -227,8 +246,13 @@ class Session:
         loop = asyncio.get_running_loop()
         settings = self.spec.settings
 
-        def on_progress(text: str) -> None:  # comes from a worker thread
-            loop.call_soon_threadsafe(self.emit, Progress(step="container", text=text))
+        def show(text: str) -> None:
+            if self._ending is None:
+                self.emit(Progress(step="container", text=text))
+
+        def on_progress(text: str) -> None:  # comes from a thread, which may outlive the loop
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(show, text)
 
         return await launch(
             settings.container,
@@ -256,9 +280,8 @@ class Session:
         assert self._clone
         repository = self.spec.repository
         trailer = f"Bactrian-Session: {self.id}"
-        commit = await commit_work(
-            self._container, self._clone.base, f"{message.strip()}\n\n{trailer}\n", repository.author
-        )
+        text = f"{commit_message(message)}\n\n{trailer}\n"
+        commit = await commit_work(self._container, self._clone.base, text, repository.author)
         if commit is None or commit.id == self._saved:
             return self._saved
         await self._fetch(self._clone, commit.id)

@@ -6,6 +6,7 @@ and tests of new code exist and ran. What was red at the base and is red in the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -27,8 +28,8 @@ class Verdict:
     green: bool
     rows: tuple[VerdictRow, ...]
     reasons: tuple[str, ...]
-    old_problems: int
-    """How many problems the base had already; they don't count against the work."""
+    old_problems: tuple[str, ...]
+    """What was red at the base already, a name each; it doesn't count against the work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +41,8 @@ class _Before:
     failed: frozenset[tuple[str, str]]
     unbuilt: frozenset[tuple[str, str]]
     """Language and package of what did not build or pass vet."""
-    red: frozenset[tuple[str, str]]
-    """Language and root of the projects that were red."""
+    notes: frozenset[tuple[str, str, str]]
+    """Language and root of projects with what their steps said beside findings and tests, numbers left out."""
 
     @classmethod
     def of(cls, base: CheckReport) -> _Before:
@@ -50,7 +51,7 @@ class _Before:
             passed=frozenset(_test(case) for case in base.cases if case.status == "passed"),
             failed=frozenset(_test(case) for case in base.cases if case.status == "failed"),
             unbuilt=frozenset((row.language, row.package) for row in base.rows if "failed" in (row.build, row.vet)),
-            red=frozenset((each.project.language, each.project.root) for each in base.projects if not each.green),
+            notes=frozenset(_note(each, note) for each in base.projects for note in each.notes),
         )
 
 
@@ -69,8 +70,9 @@ def judge(base: CheckReport, work: CheckReport, changes: TreeDifference, languag
     reasons += [f"{name} {how}" for _, name, how in regressions if how in (GONE, SKIPPED)]
     reasons += _missing_tests(base, work, changes, languages)
     unique = tuple(dict.fromkeys(reasons))
-    old = sum(_finding(one) in before.findings for one in work.diagnostics if one.severity == "error")
-    old += sum(_test(case) in before.failed for case in work.cases if case.status == "failed")
+    errors = [one for one in work.diagnostics if one.severity == "error" and _finding(one) in before.findings]
+    failures = [case for case in work.cases if case.status == "failed" and _test(case) in before.failed]
+    old = (*(f"{one.path}:{one.line}" for one in errors), *(f"{case.package} {case.name}" for case in failures))
     rows = tuple(_row(row, regressions) for row in work.rows)
     return Verdict(green=not unique, rows=rows, reasons=unique, old_problems=old)
 
@@ -85,30 +87,36 @@ def feedback(verdict: Verdict, rendered: str) -> str:
     shown = [f"- {reason}" for reason in verdict.reasons[:NAMES_SHOWN]]
     if len(verdict.reasons) > NAMES_SHOWN:
         shown.append(f"- and {len(verdict.reasons) - NAMES_SHOWN} more")
-    old = f"\n{verdict.old_problems} problems were there before you and don't count." if verdict.old_problems else ""
+    named = ", ".join(verdict.old_problems[:NAMES_SHOWN])
+    old = f"\nRed before you, which doesn't count: {named}." if verdict.old_problems else ""
     return "\n".join(["Not done yet:", *shown]) + old + f"\n\n{rendered}"
 
 
-def _project_reasons(project: ProjectReport, before: _Before) -> Iterator[str]:
+def _project_reasons(project: ProjectReport, before: _Before) -> list[str]:
     """What is red in a project and was not so at the base."""
-    explained = False
+    reasons: list[str] = []
     for row in project.rows:
         if "failed" not in (row.build, row.vet):
             continue
-        explained = True
         findings = [one for one in project.diagnostics if one.severity == "error" and one.package == row.package]
         new = [one for one in findings if _finding(one) not in before.findings]
         if new or (row.language, row.package) not in before.unbuilt:
-            yield f"{row.package} does not {'build' if row.build == 'failed' else 'pass vet'}{_first(new)}"
-    for case in project.test.cases if project.test else ():
-        if case.status == "failed":
-            explained = True
-            if _test(case) not in before.failed:
-                yield f"{case.package} {case.name} {FAILS if _test(case) in before.passed else 'fails'}"
-    where = project.project
-    if not project.green and not explained and (where.language, where.root) not in before.red:
-        note = project.notes[0].strip().splitlines()[-1:] if project.notes else []
-        yield f"{where.language} in {where.root}: {note[0] if note else 'a step failed'}"
+            reasons.append(f"{row.package} does not {'build' if row.build == 'failed' else 'pass vet'}{_first(new)}")
+    failed = [case for case in project.test.cases if case.status == "failed"] if project.test else []
+    reasons += [
+        f"{case.package} {case.name} {FAILS if _test(case) in before.passed else 'fails'}"
+        for case in failed
+        if _test(case) not in before.failed
+    ]
+    # A crash, a time limit: said in a note alone, whatever else was red before.
+    if not project.green and not reasons:
+        where = f"{project.project.language} in {project.project.root}"
+        news = [note for note in project.notes if _note(project, note) not in before.notes]
+        reasons += [f"{where}: {note.strip().splitlines()[0]}" for note in news if note.strip()]
+        red = any("failed" in (row.build, row.vet) for row in project.rows) or failed or project.notes
+        if not red:
+            reasons.append(f"{where}: a step failed")
+    return reasons
 
 
 def _regressions(base: CheckReport, work: CheckReport) -> tuple[tuple[str, str, str], ...]:
@@ -141,7 +149,8 @@ def _missing_tests(
         if language is None or project.test is None or (project.build and not project.build.ok):
             continue  # first it has to build
         root = project.project.root
-        written = [path for path in (*changes.added, *changes.modified) if _within(path, root) and language.owns(path)]
+        touched = (*changes.added, *changes.modified)
+        written = [path for path in touched if _home(path, project, work) == root and language.owns(path)]
         code = [path for path in written if language.is_code(path) and not language.is_test(path)]
         if not code:
             continue
@@ -167,8 +176,17 @@ def _first(findings: Sequence[Diagnostic]) -> str:
     return f": {place}: {words if len(words) <= LONGEST_MESSAGE else words[:LONGEST_MESSAGE] + '…'}{more}"
 
 
-def _within(path: str, root: str) -> bool:
-    return root == "." or path.startswith(f"{root}/")
+def _home(path: str, project: ProjectReport, work: CheckReport) -> str:
+    """Return the root of the innermost project of this language that a path lies in; empty where there is none."""
+    language = project.project.language
+    roots = [each.project.root for each in work.projects if each.project.language == language]
+    around = [root for root in roots if root == "." or path.startswith(f"{root}/")]
+    return max(around, key=lambda root: 0 if root == "." else len(root), default="")
+
+
+def _note(project: ProjectReport, note: str) -> tuple[str, str, str]:
+    """What makes a note the same one in another run: times and addresses differ."""
+    return (project.project.language, project.project.root, re.sub(r"\d+", "0", note.strip()))
 
 
 def _finding(one: Diagnostic) -> tuple[str, str, str]:

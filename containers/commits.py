@@ -80,10 +80,12 @@ echo "$commit"
 _LAY_OUT = r"""
 set -euo pipefail
 lay_out() {
-    rm -rf "$3"
-    git clone --quiet --shared --no-checkout --template= "$1" "$3" 2>/dev/null
+    if ! { [ -d "$3/.git" ] && git -C "$3" cat-file -e "$2" && git -C "$3" clean -qfd; } 2>/dev/null; then
+        rm -rf "$3"
+        git clone --quiet --shared --no-checkout --template= "$1" "$3" 2>/dev/null
+    fi
     if [ -e "$1/.git/info/exclude" ]; then mkdir -p "$3/.git/info"; cp "$1/.git/info/exclude" "$3/.git/info/"; fi
-    git -C "$3" -c core.hooksPath=/dev/null -c advice.detachedHead=false checkout --quiet --detach "$2"
+    git -C "$3" -c core.hooksPath=/dev/null -c advice.detachedHead=false checkout --quiet --force --detach "$2"
     git -C "$3" ls-tree -rz "$2" | { grep -z '^160000 ' || true; } | while IFS= read -r -d "" entry; do
         name=${entry#*$'\t'}
         read -r _ _ at _ <<<"$entry"
@@ -92,7 +94,11 @@ lay_out() {
         fi
     done
 }
-if [ -n "$2" ]; then lay_out "$1" "$2" "$3"; else rm -rf "$3"; git init --quiet --template= "$3"; fi
+commit=$2
+if [ -n "$2" ] && [ "$(git -C "$1" cat-file -t "$2")" = tree ]; then
+    commit=$(git -C "$1" -c user.name=bactrian -c user.email=bactrian@localhost commit-tree -m tree "$2" </dev/null)
+fi
+if [ -n "$commit" ]; then lay_out "$1" "$commit" "$3"; else rm -rf "$3"; git init --quiet --template= "$3"; fi
 """
 
 
@@ -166,9 +172,10 @@ async def base_tree(container: Container, base: str) -> str:
 
 
 async def lay_out_tree(container: Container, commit: str, folder: str) -> None:
-    """Write a commit's files to `folder` in the container as a repository of its own, empty for no commit.
+    """Write the files of a commit, or of a tree, to `folder` in the container as a repository of its own.
 
-    Submodules come as they were recorded, as far as the workspace has them. Raises RepositoryError, ContainerDied.
+    No name stands for no files. A folder that holds an earlier tree is brought up to date; what git ignores in it
+    (builds) stays. Submodules come as they were recorded, as far as the workspace has them. Raises RepositoryError, ContainerDied.
     """
     argv = ["bash", "-c", _LAY_OUT, "lay-out", WORKSPACE, commit, folder]
     result = await container.exec(argv, timeout_s=_TIMEOUT_S)

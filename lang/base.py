@@ -200,6 +200,17 @@ class Language(Protocol):
         """Rewrite files (relative to the workspace) in the language's standard format; None where none is set up."""
         ...
 
+    def tidy(self, project: Project) -> Step | None:
+        """Bring build files in line with the sources before a check; None where the language needs no such thing.
+
+        That it fails is no verdict: the build then says why.
+        """
+        ...
+
+    def version(self) -> Step:
+        """Print the toolchain's version in one line."""
+        ...
+
     def add_dependency(self, project: Project, name: str, version: str | None) -> tuple[Step, ...]:
         """Fetch a dependency and record it; steps run in order and stop at the first that fails.
 

@@ -24,16 +24,21 @@ class Finish:
         ),
         parameters={
             "type": "object",
-            "properties": {"summary": {"type": "string", "description": "What was done, for the user."}},
-            "required": ["summary"],
+            "properties": {
+                "summary": {
+                    "type": "string",
+                    "description": "For the user and the commit: a subject of at most 72 characters; after a blank "
+                    "line, what was done and decided. Left out, the one you gave last holds.",
+                }
+            },
             "additionalProperties": False,
         },
         effect="read",
     )
 
     def summary(self, arguments: Mapping[str, Any]) -> str:
-        return brief(arguments["summary"])
+        return brief(arguments.get("summary", ""))
 
     async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         """Acknowledge; without a loop there is nobody who checks."""
-        return ToolResult(content="Noted.", display=arguments["summary"])
+        return ToolResult(content="Noted.", display=arguments.get("summary", ""))

@@ -26,9 +26,9 @@ _ENVIRONMENT: Mapping[str, str] = MappingProxyType(
 )
 
 _GUIDANCE = """\
-Name packages ./... or ./dir. Add modules with add_dependency, before the code that imports them: it tidies go.mod
-without dropping them. Tests belong beside the code in *_test.go. A check counts vet's findings as errors where
-`go test` would fail on them."""
+Name packages ./... or ./dir. Add modules with add_dependency once there is a go.mod. `go mod tidy` runs before the
+check at the end. Tests belong beside the code in *_test.go; they run without -race. Vet's printf-like findings are
+errors, its others warnings."""
 
 # `go build` alone leaves test files out, and vet stops at a package's first type error. `go list -export` compiles
 # everything, tests included, without linking a test program each, goes on after errors and names each package; what it
@@ -131,6 +131,14 @@ class Go:
         """Run gofmt over the Go files among `paths`; None where there are none."""
         files = tuple(path for path in paths if path.endswith(".go"))
         return Step(argv=("gofmt", "-w", *files), timeout_s=60.0) if files else None
+
+    def tidy(self, project: Project) -> Step | None:
+        """Complete go.mod and go.sum for what the sources import, and drop what they don't."""
+        return Step(argv=("go", "mod", "tidy"), cwd=project.root)
+
+    def version(self) -> Step:
+        """The go command's."""
+        return Step(argv=("go", "version"), timeout_s=10.0)
 
     def add_dependency(self, project: Project, name: str, version: str | None) -> tuple[Step, ...]:
         """Get a module for the package `name` and tidy, keeping what nothing imports yet."""

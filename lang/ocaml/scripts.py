@@ -259,3 +259,10 @@ exit 0
 
 Prints merlin's answers as JSON, each after a line that names its question.
 """
+
+OPAM_FILES = r"""
+grep -qs '(generate_opam_files' dune-project || exit 0
+names=$(tr '\n' ' ' <dune-project | grep -o '(package *(name *[^)]*)' | sed 's/.*(name *//; s/ *)$/.opam/')
+[ -z "$names" ] || dune build --root . $names
+"""
+"""Writes the opam file of every package, where the project wants dune to."""

@@ -53,7 +53,8 @@ class OCaml:
             " (unused variables, values, opens) errors.\n"
             "Tests are `(test (name …) (libraries alcotest …))` stanzas run by `dune test`; from outside, a library's"
             " modules are Library.Module.\n"
-            "Add libraries with `add_dependency`: it edits the dune, dune-project and opam files."
+            "Add libraries with `add_dependency` once there is a dune-project: it edits the dune, dune-project and opam"
+            " files. Cram tests (*.t) run too; `dune promote` accepts what they printed."
         )
 
     def detect(self, paths: Collection[str]) -> tuple[Project, ...]:
@@ -110,6 +111,15 @@ class OCaml:
         if not inner:
             return None
         return _step(project, scripts.FORMAT, *(layout.relative_to_project(project, path) for path in inner))
+
+    def tidy(self, project: Project) -> Step | None:
+        """Write the opam files that dune generates, for projects that have them in the tree."""
+        return Step(argv=("sh", "-c", scripts.OPAM_FILES), cwd=project.root)
+
+    def version(self) -> Step:
+        """The compiler's and dune's."""
+        told = 'echo "OCaml $(ocamlc -version), dune $(dune --version)"'
+        return Step(argv=("sh", "-c", told), timeout_s=10.0)
 
     def add_dependency(self, project: Project, name: str, version: str | None) -> tuple[Step, ...]:
         """Install a library with opam where findlib doesn't know it; prints `LIBRARY VERSION` at its end.

@@ -21,7 +21,8 @@ from agent.events import (
     TurnStarted,
     UsageReported,
 )
-from agent.loop import CUT, EMPTY, EMPTY_LIMIT, Limits, Loop
+from agent.limits import Limits
+from agent.loop import CUT, EMPTY, EMPTY_LIMIT, Loop
 from agent.messages import Message, Text, ToolAnswer
 from agent.providers.base import ProviderError
 from agent.providers.script import parse
@@ -48,6 +49,7 @@ class Recorder:
     effect: Effect
     log: list[str]
     fails: bool = False
+    fails_at_first: bool = False
 
     @property
     def spec(self) -> ToolSpec:
@@ -68,7 +70,7 @@ class Recorder:
         context.on_output(f"{word}…")
         await asyncio.sleep(0.01)
         self.log.append(f"-{word}")
-        if self.fails:
+        if self.fails or (self.fails_at_first and self.log.count(f"+{word}") == 1):
             raise ToolError(f"no {word}: take another")
         return ToolResult(content=f"did {word}", changes=(Change(path=word, added=1, removed=0),))
 
@@ -89,6 +91,7 @@ class Stage:
             Recorder(name="look", effect="read", log=self.log),
             Recorder(name="do", effect="execute", log=self.log),
             Recorder(name="fail", effect="write", log=self.log, fails=True),
+            Recorder(name="later", effect="execute", log=self.log, fails_at_first=True),
             Finish(),
         ]
         nowhere = cast("Container", None)  # none of these tools uses it
@@ -167,6 +170,20 @@ async def test_failed_edit_beside_finish_is_mended_first() -> None:
     assert unfinished.content == "Not finished: fail failed. Mend that and finish again."
 
 
+async def test_call_that_failed_and_succeeded_when_made_again_is_forgotten() -> None:
+    script = "[[turn]]\n" + call("later", "a") + call("do", "b") + call("later", "a") + call("finish", "x")
+    stage = Stage(script=script)
+    await stage.loop().run("Go.")
+    assert stage.asked == ["x"]
+
+
+async def test_summary_that_is_left_out_is_the_last_one() -> None:
+    script = "[[turn]]\n" + call("finish", "whole story") + "[[turn]]\n[[turn.call]]\nname='finish'\ninput={}\n"
+    stage = Stage(script=script, words=[Word(final=False, feedback="red"), Word(final=True)])
+    await stage.loop().run("Go.")
+    assert stage.asked == ["whole story", "whole story"]
+
+
 async def test_bad_calls_come_back_as_errors_the_model_can_act_on() -> None:
     script = (
         "[[turn]]\n[[turn.call]]\nname='do'\narguments='{\"word\": '\n"
@@ -179,7 +196,7 @@ async def test_bad_calls_come_back_as_errors_the_model_can_act_on() -> None:
     malformed, wrong, unknown = answers(loop, 2)
     assert "not complete, valid JSON" in malformed.content
     assert "word" in wrong.content
-    assert "look, do, fail, finish" in unknown.content
+    assert "look, do, fail, later, finish" in unknown.content
     assert all(answer.is_error for answer in (malformed, wrong, unknown))
     assert stage.log == []
     assert len(stage.of(ToolStarted)) == len(stage.of(ToolFinished)) == 3

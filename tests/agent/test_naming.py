@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.naming import LONGEST, name_task, slug
+from agent.naming import LONGEST, commit_message, name_task, slug
 from agent.providers.script import parse
 from agent.providers.scripted import Scripted
 from containers.workspace import valid_branch
@@ -45,3 +45,24 @@ async def test_small_model_names_the_task() -> None:
 async def test_model_that_fails_or_says_nothing_gives_no_name() -> None:
     assert await name_task(Scripted(parse("")), "…") == ""
     assert await name_task(Scripted(parse("[[turn]]\ntext='…'")), "…") == ""
+
+
+@pytest.mark.parametrize(
+    ("summary", "message"),
+    [
+        ("Add a thing.", "Add a thing."),
+        ("Add a thing\nand say why", "Add a thing\n\nand say why"),
+        ("Add a thing\n\nWhy.\n", "Add a thing\n\nWhy."),
+        ("", ""),
+    ],
+)
+def test_commit_message(summary: str, message: str) -> None:
+    assert commit_message(summary) == message
+
+
+def test_long_first_line_is_a_short_subject_and_stays_whole_below() -> None:
+    subject, blank, *body = commit_message("word " * 40).splitlines()
+    assert len(subject) <= 72
+    assert subject.endswith("…")
+    assert not blank
+    assert " ".join(body).split() == ["word"] * 40

@@ -104,7 +104,7 @@ def test_what_was_red_before_does_not_count() -> None:
     moved = error(path="b/b.go", line=40, package="m/b")
     found = verdict(report(case("TestA", "failed"), case("TestNew"), errors=(moved,)), base=base)
     assert found.green
-    assert found.old_problems == 2
+    assert found.old_problems == ("b/b.go:40", "m/a TestA")
 
 
 def test_another_error_in_a_package_that_was_red_before_counts() -> None:
@@ -163,10 +163,28 @@ def test_failed_step_that_nothing_explains_is_red() -> None:
     assert found.reasons
 
 
+def test_crash_of_new_tests_is_not_excused_by_an_old_failure() -> None:
+    old = report(case("TestOld", "failed"))
+    crashed = TestReport(ok=False, cases=(case("TestOld", "failed"),), note="m/b: TestMain: exit status 3")
+    work = replace(old, projects=(replace(old.projects[0], test=crashed),))
+    modified = TreeDifference(added=(), modified=("b/b_test.go",), deleted=())
+    assert verdict(work, old, modified).reasons == ("go in .: m/b: TestMain: exit status 3",)
+    same_before = replace(crashed, note="m/b: TestMain: exit status 4")
+    assert verdict(work, replace(old, projects=(replace(old.projects[0], test=same_before),)), modified).green
+
+
+def test_file_of_a_nested_module_is_not_the_outer_ones() -> None:
+    outer = report().projects[0]
+    inner = report(case("TestSub", package="m/sub"), project=Project(language="go", root="sub")).projects[0]
+    changes = TreeDifference(added=("sub/n.go", "sub/n_test.go"), modified=(), deleted=())
+    assert verdict(CheckReport(projects=(outer, inner), seconds=1.0), changes=changes).green
+
+
 def test_feedback_lists_reasons_counts_old_ones_and_shows_the_check() -> None:
     many = verdict(report(*(case(f"Test{number}", "failed") for number in range(20))))
     told = feedback(many, "THE REPORT")
     assert told.startswith("Not done yet:\n- m/a Test0 fails\n")
     assert "- and 8 more" in told
     assert told.endswith("THE REPORT")
-    assert "2 problems were there before you" in feedback(replace(many, old_problems=2), "")
+    old = replace(many, old_problems=("m/b TestX", "b.go:3"))
+    assert "Red before you, which doesn't count: m/b TestX, b.go:3." in feedback(old, "")

@@ -23,7 +23,7 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
     "docs": ("symbol",),
     "check": ("packages?",),
     "test": ("packages?", "run?"),
-    "finish": ("summary",),
+    "finish": ("summary?",),
 }
 MOST_DESCRIPTION = 320
 MOST_BYTES = 6000
