@@ -1,7 +1,6 @@
 # `make demo` and `make test` are all that a fresh Debian or Ubuntu needs (root, or sudo); they say what they install.
 .PHONY: demo test bench lint format types check clean
 
-PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 

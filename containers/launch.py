@@ -7,10 +7,12 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from containers.base import DEFAULT_PROCESSES, Container, ContainerUnavailable
+from containers.beside import beside
 from containers.bubblewrap import BubblewrapContainer, BubblewrapSpec
 from containers.recipe import recipe
 
@@ -71,9 +73,8 @@ async def _docker(spec: LaunchSpec, progress: Callable[[str], None]) -> Containe
     from containers.docker import DockerContainer, DockerSpec
     from containers.images import ensure_image
 
-    image = await asyncio.to_thread(
-        ensure_image, recipe(spec.repository), registry=spec.image_registry, progress=progress
-    )
+    wanted = recipe(spec.repository)
+    image = await beside(partial(ensure_image, wanted, registry=spec.image_registry, progress=progress))
     return await DockerContainer.start(
         DockerSpec(
             image=image,
@@ -93,7 +94,7 @@ async def _bubblewrap(spec: LaunchSpec, progress: Callable[[str], None]) -> Cont
     wanted = recipe(spec.repository)
     root: Path | None = None
     try:
-        root = await asyncio.to_thread(ensure_rootfs, wanted, spec.cache_folder, progress=progress)
+        root = await beside(partial(ensure_rootfs, wanted, spec.cache_folder, progress=progress))
     except ContainerUnavailable as error:
         progress(f"using the host's toolchains: {error}")
     cache = spec.cache_folder / "repositories" / repository_id(spec.repository)

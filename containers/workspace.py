@@ -6,6 +6,7 @@ reads objects from it and nothing else; commits are made by git inside the conta
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import tempfile
@@ -210,8 +211,9 @@ def _give_back(repository: Repository) -> None:
         return
     for folder, folders, files in os.walk(repository.common):
         for path in (os.path.join(folder, name) for name in (*folders, *files)):
-            if os.lstat(path).st_uid == 0:
-                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+            with contextlib.suppress(FileNotFoundError):
+                if os.lstat(path).st_uid == 0:
+                    os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _distrust(clone: Path) -> None:
@@ -227,6 +229,9 @@ def _distrust(clone: Path) -> None:
             raise RepositoryError(f"the clone was tampered with, {name} leads out of it; the files lie in {clone}")
     for folder, folders, files in os.walk(objects):
         for name in (*folders, *files):
-            kind = os.lstat(os.path.join(folder, name)).st_mode
+            try:
+                kind = os.lstat(os.path.join(folder, name)).st_mode
+            except FileNotFoundError:
+                continue  # git in the background packs
             if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
                 raise RepositoryError(f"the clone was tampered with, objects/…/{name} is no file; see {clone}")

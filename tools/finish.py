@@ -37,7 +37,7 @@ class Finish:
     )
 
     def summary(self, arguments: Mapping[str, Any]) -> str:
-        return brief(arguments.get("summary", ""))
+        return brief(arguments.get("summary") or "done")
 
     async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         """Acknowledge; without a loop there is nobody who checks."""
