@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
@@ -27,14 +29,19 @@ from agent.messages import Usage
 DIFF_LINES = 24
 EXCERPT_LINES = 8
 REASONS = 12
+LINE = 240
+"""Characters of a line of output or of a diff; generated ones have many thousands."""
 TABLE_WIDTH = 60
 """Narrower than this a table of packages is no longer readable."""
 SHORT = 60
 """What a tool has to show goes on the tool's own line up to this many characters."""
 
+SCREEN = 80
+"""Columns of a common screen."""
+
 TAB = 4
 
-_ITEM = re.compile(r"\s*(?:[-*+]|\d+[.)])?\s+(?=\S)")
+_ITEM = re.compile(r"\s*(?:(?:[-*+]|\d+[.)])\s+)?(?=\S)")
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 _STATUS_STYLE: dict[Status, tuple[str, str]] = {
     "done": ("✓", "bold green"),
@@ -98,10 +105,21 @@ def prose(line: str) -> RenderableType:
 
 
 def excerpt(content: str, *, style: str, limit: int = EXCERPT_LINES) -> RenderableType:
-    """The first lines of a text, and how many more there are."""
-    lines = visible(content).expandtabs(TAB).strip("\n").split("\n")
-    shown = [Text(line.rstrip(), style, overflow="fold") for line in lines[:limit]]
-    return indented(Group(*shown, *_more(len(lines) - limit)))
+    """The first lines of a text, and how many more there are; about `limit` rows of a screen, however long they are."""
+    lines = [_cut(line.rstrip()) for line in visible(content).expandtabs(TAB).strip("\n").split("\n")]
+    count = _fitting(map(len, lines), limit)
+    shown = [Text(line, style, overflow="fold") for line in lines[:count]]
+    return indented(Group(*shown, *_more(len(lines) - count)))
+
+
+def _fitting(lengths: Iterable[int], rows: int) -> int:
+    """How many lines of these lengths it takes to fill so many rows; the last may stand over."""
+    filled = list(accumulate(1 + length // SCREEN for length in lengths))
+    return min(len(filled), bisect_left(filled, rows) + 1)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LINE else f"{line[:LINE]}…"
 
 
 def is_diff(content: str) -> bool:
@@ -115,9 +133,10 @@ def diff(content: str, limit: int = DIFF_LINES) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(justify="right", style="dim")
     grid.add_column(overflow="fold")
-    for number, text in lines[:limit]:
+    count = _fitting((len(text) for _, text in lines), limit)
+    for number, text in lines[:count]:
         grid.add_row(number, text)
-    return indented(Group(grid, *_more(len(lines) - limit)))
+    return indented(Group(grid, *_more(len(lines) - count)))
 
 
 def _diff_lines(lines: Iterable[str]) -> Iterable[tuple[str, Text]]:
@@ -130,7 +149,7 @@ def _diff_lines(lines: Iterable[str]) -> Iterable[tuple[str, Text]]:
                 yield "", Text("⋯", "dim")
             old, new = int(hunk[1]), int(hunk[2])
             continue
-        sign, rest = line[:1], line[1:].expandtabs(TAB)
+        sign, rest = line[:1], _cut(line[1:].expandtabs(TAB))
         match sign:
             case "-":
                 yield str(old), Text(f"- {rest}", "red")
@@ -248,8 +267,8 @@ def _tests(row: VerdictRow) -> Text:
     return Text(", ").join(parts) if parts else Text("none", "dim")
 
 
-def closing(event: SessionFinished, work: WorkSaved | None) -> RenderableType:
-    """The last block: how it ended, where the work is and how to get it, what it took."""
+def closing(event: SessionFinished, work: WorkSaved | None, summary: str) -> RenderableType:
+    """The last block: how it ended, what was done, where the work is and how to get it, what it took."""
     mark, style = _STATUS_STYLE[event.status]
     head = Text.assemble((f"{mark} {event.status}", style), "  ", one_line(event.reason))
     grid = Table.grid(padding=(0, 2))
@@ -257,7 +276,8 @@ def closing(event: SessionFinished, work: WorkSaved | None) -> RenderableType:
     grid.add_column(overflow="fold")
     for name, value in _facts(event, work):
         grid.add_row(name, value)
-    return Group(head, "", indented(grid))
+    told = [indented(Group(*(prose(line) for line in summary.split("\n")))), ""] if summary else []
+    return Group(head, "", *told, indented(grid))
 
 
 def _facts(event: SessionFinished, work: WorkSaved | None) -> Iterable[tuple[str, Text]]:

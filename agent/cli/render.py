@@ -80,6 +80,7 @@ class View:
     _streamed: bool = False
     _last: _Kind | None = None
     _gap: bool = False
+    _said: str = ""
     _turn: int = 0
     _cost: str = ""
     _doing: _Doing | None = None
@@ -145,8 +146,9 @@ class View:
             case ThinkingDelta():
                 pass
             case MessageAdded():
-                if event.message.role == "assistant" and not self._streamed:
-                    yield from self._write(event.message.text)
+                if event.message.role == "assistant":
+                    self._said = event.message.text.strip()
+                    yield from self._write("" if self._streamed else event.message.text)
                 yield from self._flush()
             case RequestRetried():
                 anew = ", the reply begins anew" if self._streamed else ""
@@ -182,10 +184,7 @@ class View:
                 started, _ = self._calls.pop(event.call, (None, None))
                 changes = [*self._changes.pop(event.call, []), *self._changes.pop("", [])]
                 self._think(time)
-                if event.tool == "finish" and not event.is_error:
-                    yield from self._write(event.display + "\n")
-                else:
-                    yield "tool", blocks.tool(event, started.summary if started else "", changes)
+                yield "tool", blocks.tool(event, started.summary if started else "", changes)
 
     def _note(self, event: ToolOutput) -> None:
         """Remember the last line that a running call printed."""
@@ -237,7 +236,8 @@ class View:
         self._doing = None
         if event.verdict and event.verdict != self._rows:
             yield "end", blocks.verdict(event.verdict)
-        yield "end", blocks.closing(event, self._saved)
+        summary = event.summary.strip()
+        yield "end", blocks.closing(event, self._saved, summary if summary != self._said else "")
 
 
 def _title(event: ToolStarted) -> str:

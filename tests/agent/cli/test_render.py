@@ -83,11 +83,13 @@ def finished(tool: str, display: str, *, is_error: bool = False, seconds: float 
     return ToolFinished(call=call, tool=tool, is_error=is_error, content="", display=display, seconds=seconds)
 
 
-def ended(status: Status, *, branch: str = "", verdict: tuple[VerdictRow, ...] = ()) -> SessionFinished:
+def ended(
+    status: Status, *, branch: str = "", verdict: tuple[VerdictRow, ...] = (), summary: str = ""
+) -> SessionFinished:
     return SessionFinished(
         status=status,
         reason="because",
-        summary="",
+        summary=summary,
         branch=branch,
         commit="",
         turns=1,
@@ -202,6 +204,13 @@ def test_a_failed_call_shows_its_first_lines() -> None:
     assert text.splitlines() == ["✗ edit_file a.go", *(f"  line {n}" for n in range(1, 9)), "  … 2 more lines"]
 
 
+@pytest.mark.parametrize("call", [finished("bash", "x" * 100_000), finished("bash", "\n".join(["x" * 500] * 20))])
+def test_long_lines_do_not_flood_the_screen(call: ToolFinished) -> None:
+    assert len(shown(call, width=80).splitlines()) <= 13
+    diff = f"--- a/x\n+++ b/x\n@@ -1,0 +1,1 @@\n+{call.display}"
+    assert len(shown(finished("edit_file", diff), width=80).splitlines()) <= 33
+
+
 def test_a_call_that_no_one_saw_begin_is_shown_too() -> None:
     assert shown(finished("bash", "exit 0")) == "● bash  exit 0\n"
 
@@ -238,6 +247,20 @@ def test_the_closing_block_says_how_it_ended_and_what_it_took(status: Status) ->
     assert text.splitlines()[0][2:] == f"{status}  because"
     assert "  take    git merge bactrian/x\n" in text
     assert text.endswith("  took    1 turn · 999 tokens in, 12 out · 1 h 2 min\n")
+
+
+def test_what_was_done_stands_in_the_closing_block_once() -> None:
+    summary = "Adds `Compress`.\n\n- " + "tells a lot " * 9
+    assert shown(ended("done", branch="b", summary=summary)).splitlines()[:6] == [
+        "✓ done  because",
+        "",
+        "  Adds `Compress`.",
+        "",
+        "  - " + " ".join(["tells a lot"] * 8),
+        "    tells a lot",
+    ]
+    said = MessageAdded(message=Message(role="assistant", parts=(Text(text=summary),)))
+    assert shown(said, ended("done", summary=summary)).count("Adds") == 1
 
 
 def test_without_a_branch_there_is_nothing_to_take() -> None:
