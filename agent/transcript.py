@@ -141,7 +141,8 @@ def _cut(path: Path) -> None:
         end, torn = _tail(file.read())
         if not torn:
             return
-        with _beside(path, ".torn").open("ab") as kept:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        with os.fdopen(os.open(_beside(path, ".torn"), flags, 0o600), "ab") as kept:
             kept.write(torn + b"\n")
         file.truncate(end)
         os.fsync(file.fileno())
