@@ -21,6 +21,9 @@ from agent.errors import UserError
 
 ContainerChoice = Literal["auto", "docker", "bubblewrap"]
 
+_SHOWN = 100
+"""Characters of a wrong value in a message."""
+
 PROJECT_FILE = Path(".bactrian") / "config.toml"
 
 
@@ -31,7 +34,7 @@ class Settings:
     model: str = ""
     """`anthropic/NAME`, `openai/NAME`, `llama/FILE.gguf`, `scripted/FILE`."""
     small_model: str = ""
-    """For names and summaries; empty: `model` does it."""
+    """Names branches; empty: names come from the task's words."""
     base_url: str = ""
     key_command: tuple[str, ...] = ()
     """A command (no shell) that prints the API key; empty: the vendor's environment variable holds it."""
@@ -66,13 +69,19 @@ class Locations:
 
 
 def locations() -> Locations:
-    """Return the directories, none of them made: XDG's, but sessions go where `$BACTRIAN_STATE_DIR` says if set."""
+    """Return the directories, none of them made: XDG's, but sessions go where `$BACTRIAN_STATE_DIR` says if set.
+
+    Raises UserError where nothing says which directory is the user's home.
+    """
     from platformdirs.unix import Unix
 
     xdg = Unix("bactrian", appauthor=False)
     chosen = os.environ.get("BACTRIAN_STATE_DIR")
-    state = Path(chosen).absolute() if chosen else xdg.user_state_path
-    return Locations(config=xdg.user_config_path, state=state, cache=xdg.user_cache_path)
+    try:
+        state = Path(chosen).absolute() if chosen else xdg.user_state_path
+        return Locations(config=xdg.user_config_path, state=state, cache=xdg.user_cache_path)
+    except RuntimeError as error:
+        raise UserError(f"user {os.getuid()} has no home directory: set HOME") from error
 
 
 def load(repository: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:
@@ -116,7 +125,9 @@ def _parse(key: str, place: str, value: object) -> tuple[str, Any]:
     try:
         return known.field, known.read(value)
     except ValueError as error:
-        raise UserError(f"{place}: {key} is {known.expected}, not {value!r}") from error
+        shown = repr(value)
+        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+        raise UserError(f"{place}: {key} is {known.expected}, not {shown}") from error
 
 
 def _project(path: Path, user_file: Path) -> Source:
@@ -139,7 +150,9 @@ def _file(path: Path) -> Source:
         raise UserError(f"{path}: can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 at byte {error.start}") from error
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise UserError(f"{path}: not TOML that can be read: it is nested too deeply") from None
+    except ValueError as error:  # Python's limit on digits among them
         raise UserError(f"{path}: not TOML: {error}") from error
     source = {key: (_place(path, text, key), value) for key, value in table.items()}
     for key, (place, _) in source.items():
@@ -205,7 +218,10 @@ def _matching(pattern: str) -> Callable[[object], str]:
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError as error:
+        raise ValueError from error
     if not (math.isfinite(number) and number > 0):
         raise ValueError
     return number
@@ -223,11 +239,11 @@ def _with_unit(units: Mapping[str, float]) -> Callable[[object], float]:
 
     def read(value: object) -> float:
         if not isinstance(value, str):
-            return _number(value) * units[""]
+            return _number(_number(value) * units[""])
         match = re.fullmatch(r"([\d.]+)\s*([a-z]*)", value.strip().lower())
         if match is None or match[2] not in units:
             raise ValueError
-        return _number(match[1]) * units[match[2]]
+        return _number(_number(match[1]) * units[match[2]])
 
     return read
 

@@ -131,6 +131,8 @@ def test_values_are_read(user_file: Path, key: str, text: object, field: str, va
         ("max_turns", "0", "max_turns is a whole number above 0, or none, not '0'"),
         ("max_turns", "1.5", "max_turns is a whole number above 0, or none, not '1.5'"),
         ("max_turns", True, "max_turns is a whole number above 0, or none, not True"),
+        ("max_turns", int("9" * 400), f"max_turns is a whole number above 0, or none, not {'9' * 100}…"),
+        ("memory", f"{'9' * 308}g", f"memory is a size like 512m or 4g, or none, not '{'9' * 99}…"),
         ("max_turns", "inf", "max_turns is a whole number above 0, or none, not 'inf'"),
         ("max_cost", "nan", "max_cost is an amount of US dollars above 0, like 2.50, or none, not 'nan'"),
         ("max_cost", "-1", "max_cost is an amount of US dollars above 0, like 2.50, or none, not '-1'"),
@@ -168,6 +170,8 @@ def test_a_wrong_variable_is_named() -> None:
         ('"colour\\u001b" = 1', ": unknown key 'colour\\x1b': known keys are"),
         ("\nmax_turns = 'x'", ":2: max_turns is a whole number above 0, or none, not 'x'"),
         ("max_turns = ", ": not TOML: Invalid value (at end of document)"),
+        (f"max_turns = {'9' * 5000}", ": not TOML: Exceeds the limit"),
+        (f"model = {'[' * 5000}", ": not TOML that can be read: it is nested too deeply"),
         ("max_turns = 1\nmax_turns = 2", ": not TOML: Cannot overwrite a value"),
     ],
 )
