@@ -29,6 +29,7 @@ from agent.events import (
     WorkSaved,
 )
 from agent.judge import Judge, Judged
+from agent.leftovers import leftovers
 from agent.limits import Limits
 from agent.loop import Loop
 from agent.messages import Usage
@@ -232,6 +233,10 @@ class Session:
                 seconds=time.monotonic() - spec.started,
             )
         )
+        for path in leftovers(spec.locations.state, spec.repository.root):
+            if path != workspace:
+                text = f"an earlier session here has not brought its work home; it lies in {path}"
+                self.emit(Progress(step="workspace", text=text))
         if clone.uncommitted:
             text = f"{clone.uncommitted} uncommitted files of your checkout come along as a first commit"
             self.emit(Progress(step="workspace", text=text))

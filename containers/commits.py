@@ -175,7 +175,9 @@ async def lay_out_tree(container: Container, commit: str, folder: str) -> None:
     """Write the files of a commit, or of a tree, to `folder` in the container as a repository of its own.
 
     No name stands for no files. A folder that holds an earlier tree is brought up to date; what git ignores in it
-    (builds) stays. Submodules come as they were recorded, as far as the workspace has them. Raises RepositoryError, ContainerDied.
+    (builds) stays. Submodules come as they were recorded, as far as the workspace has them.
+
+    Raises RepositoryError, ContainerDied.
     """
     argv = ["bash", "-c", _LAY_OUT, "lay-out", WORKSPACE, commit, folder]
     result = await container.exec(argv, timeout_s=_TIMEOUT_S)

@@ -254,6 +254,18 @@ def test_killed_outright_leaves_a_transcript_and_no_process(
     assert not kept.problems
     assert [stamped.event.kind for stamped in kept.events][:2] == ["session_started", "message_added"]
     assert (folder / "workspace" / "greet.go").exists()
+    # The next start says so.
+    following = subprocess.run(
+        [BACTRIAN, "run", "--repo", repository, "--model", model(GREEN), "--container", "bubblewrap", "add a greeting"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = " ".join(following.stderr.split())
+    assert "an earlier session here has not brought its work home" in told
+    assert session in told.replace(" ", "")
 
 
 def test_reader_that_goes_away_ends_the_run(environment: dict[str, str], model: Any, repository: Path) -> None:
@@ -333,3 +345,35 @@ def test_small_model_names_the_branch(run: Any, model: Any, repository: Path, tm
         *("--container", "bubblewrap", "add a greeting"),
     )
     assert ended.last["branch"] == "bactrian/friendly-greeter"
+
+
+def test_what_git_ignores_is_no_part_of_the_check(run: Any, model: Any, repository: Path) -> None:
+    hidden = """
+[[turn.call]]
+name = "write_file"
+input = { path = ".gitignore", content = "gen/\\n" }
+[[turn.call]]
+name = "write_file"
+input = { path = "gen/gen.go", content = "package gen\\n\\nconst Word = \\"hello\\"\\n" }
+[[turn.call]]
+name = "write_file"
+[turn.call.input]
+path = "greet.go"
+content = '''
+package greet
+
+import "example.com/greet/gen"
+
+func Hello() string { return gen.Word }
+'''
+[[turn.call]]
+name = "bash"
+input = { command = "go build ./... && echo builds here" }
+"""
+    answer = "[[turn]]\nexpect=['builds here', 'gen/gen.go is ignored by git']\n"
+    script = f"[[turn]]\n{GO_FILES}{GO_TEST}{hidden}{FINISH}{answer}"
+    ended = run(
+        *("--repo", repository, "--model", model(script), "--container", "bubblewrap", "--max-turns", "2", "add it")
+    )
+    assert ended.code == 4, ended.stderr
+    assert not ended.of("error_raised")
