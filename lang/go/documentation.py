@@ -82,7 +82,7 @@ def split(symbol: str) -> tuple[str, str]:
 def normal(symbol: str) -> str:
     """Return a symbol without what models put around it: backticks, receivers' parentheses, stars, calls, versions."""
     plain = re.sub(r"@[^\s.]+(?:\.\d[\w.-]*)*", "", symbol.strip().strip("`\"'"))
-    plain = re.sub(r"(^|\.)\(\s*\*?\s*([\w./]+)\s*\)", r"\1\2", plain)
+    plain = re.sub(r"(^|\.)\(\s*(?:\*\s*)?([\w./]+)\s*\)", r"\1\2", plain)
     plain = re.sub(r"[({\[].*$", "", plain, flags=re.DOTALL).removeprefix("func ").removeprefix("type ")
     return ".".join(re.sub(r"[*&`]", "", plain).split()).strip("./")
 

@@ -16,7 +16,7 @@ _FRAME = re.compile(
     r"^\s*(?:=== (?:RUN|PAUSE|CONT|NAME|FUZZ)\b|--- (?:PASS|FAIL|SKIP|BENCH): |(?:PASS|FAIL|ok|coverage:)\s*$"
     r"|(?:FAIL|ok|\?)\s*\t|exit status \d)"
 )
-_REPORTED = re.compile(r"^\s+(?P<path>/?[^\s:][^:\n]*\.go):(?P<line>\d{1,9}): ", re.MULTILINE)
+_REPORTED = re.compile(r"^[ \t]+(?P<path>/?[^\s:][^:\n]*\.go):(?P<line>\d{1,9}): ", re.MULTILINE)
 _CRASH = re.compile(r"^(?:panic|fatal error): ", re.MULTILINE)
 _ENDED: Mapping[str, TestStatus] = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 

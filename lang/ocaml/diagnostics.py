@@ -25,7 +25,9 @@ _LOOSE = re.compile(r"(?:Error|Warning|Alert)\b[^\n]*|dune: .*|\*\*\* .*|/\S*ld:
 _EXCERPT = re.compile(r"\s*\d+ \| .*|\s*\d+ \|$|\s*\^[\s^]*|\s*\.{2,}\s*")
 _SOURCE_LINE = re.compile(r"\s*\d+ \|")
 _WARNING = re.compile(r"(?:Warning|Alert)\b")
-_ERROR_WORD = re.compile(r"(?:Error|Alert|Warning)(?::\s+|\s+\((?P<kind>[^)\n]*)\):\s*|\s+(?P<number>\d+[^:\n]*):\s*)")
+_ERROR_WORD = re.compile(
+    r"(?:Error|Alert|Warning)(?::\s+|\s+\((?P<kind>[^)\n]{0,200})\):\s*|\s+(?P<number>\d+[^:\n]{0,200}):\s*)"
+)
 _NOISE = re.compile(
     r"(?:Entering|Leaving) directory .*|Waiting for build process.*|Done: .*|Success.*|Build failed with \d+ errors?\.|"
     r"(?:Error: )?Build failed with \d+ errors?\.|Warning: Your build request is being forwarded .*|Note that certain "

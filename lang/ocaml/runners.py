@@ -43,9 +43,9 @@ def excerpt(lines: Iterable[str]) -> str:
 
 
 _ALCOTEST_ROW = re.compile(
-    r"[> ] \[(?P<status>OK|FAIL|SKIP)\]\s+(?P<suite>.*?)\s{2,}(?P<index>\d+)\s{3}(?P<name>.*?)\.?$"
+    r"[> ] \[(?P<status>OK|FAIL|SKIP)\]\s++(?P<suite>\S(?:.*?\S)?)\s{2,}+(?P<index>\d+)\s{3}(?P<name>.*?)\.?$"
 )
-_ALCOTEST_BOX = re.compile(r"[│|] \[FAIL\]\s+(?P<suite>.*?)\s{2,}(?P<index>\d+)\s{3}.*[│|]$")
+_ALCOTEST_BOX = re.compile(r"[│|] \[FAIL\]\s++(?P<suite>\S(?:.*?\S)?)\s{2,}+(?P<index>\d+)\s{3}.*[│|]$")
 _ALCOTEST_RULE = re.compile(r"\s*[└┌─┐┘|+-]{20,}\s*$")
 _ALCOTEST_NOISE = re.compile(r"Logs saved to `|(Raised|Called|Re-raised) (at|from) (Alcotest|Stdlib|Fmt)\w*|ASSERT ")
 _ALCOTEST_STATUS: dict[str, TestStatus] = {"OK": "passed", "FAIL": "failed", "SKIP": "skipped"}

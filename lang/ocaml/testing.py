@@ -18,7 +18,7 @@ _INLINE = "bactrian-inline: "
 _RUNNER = "inline-test-runner"
 _NOTE_LINES = 20
 _POSITION = re.compile(
-    r'(?:File |Dune__exe\S* in file |Assert_failure\()"(?P<path>[^"\n]+(?:\.mli?|\.t|dune))",(?: lines?)? '
+    r'(?:File |Dune__exe\S{0,200} in file |Assert_failure\()"(?P<path>[^"\n]+(?:\.mli?|\.t|dune))",(?: lines?)? '
     r"(?P<line>\d{1,9})"
 )
 
