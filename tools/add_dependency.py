@@ -10,7 +10,6 @@ from containers.base import Container
 from lang.base import Language, Project, StepOutput
 from tools.base import ToolContext, ToolError, ToolResult, ToolSpec
 from tools.paths import file_errors
-from tools.report import NO_PROJECT
 from tools.steps import Runner
 from tools.text import brief, clean, decode, encode, lines_of, shorten
 from tools.tree import changes, files, projects, snapshot
@@ -48,7 +47,7 @@ class AddDependency:
         name, version = arguments["name"].strip(), arguments.get("version") or None
         targets = _targets(await projects(context.container, context.languages))
         if not targets:
-            raise ToolError(f"{name} was not added. {NO_PROJECT}")
+            raise ToolError(f"{name} was not added: write go.mod or dune-project first, or earlier in the same reply.")
         before = await snapshot(context.container)
         runner = Runner(container=context.container, environment=context.environment)
         failures: list[str] = []

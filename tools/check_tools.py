@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-from tools.base import ToolContext, ToolResult, ToolSpec
+from tools.base import ToolContext, ToolError, ToolResult, ToolSpec
 from tools.check import run_check
 from tools.check_report import CheckReport
 from tools.kept import keep
@@ -89,6 +89,8 @@ class RunTests:
             label=label,
             environment=context.environment,
         )
+        if arguments.get("run") and report.green and not report.cases:
+            raise ToolError(f"No test matches {arguments['run']!r}; `run` is a regular expression for tests' names.")
         return await answer(report, context, label)
 
 

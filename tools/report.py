@@ -64,7 +64,7 @@ def table(report: CheckReport) -> str:
     lines = ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
     others = len(report.rows) - len(bad)
     if others:
-        lines.append(f"{plural(others, 'other package')} {'is' if others == 1 else 'are'} green.")
+        lines.append(f"{plural(others, 'other package')}: nothing found.")
     return "\n".join(lines)
 
 

@@ -49,11 +49,13 @@ def record(project: Project, name: str, version: str | None, files: Mapping[str,
     """The edits that write a dependency down in a project's build files.
 
     A test framework goes into every `test` stanza, a preprocessor into the libraries' `preprocess`, anything else
-    into every `library`, or where there is none into the executables. The package goes into the `depends` of
-    dune-project's packages; only without any into those of the opam files. What is there already stays.
+    into every `library`, or where there is none into the executables; where a stanza names it already, who needs it
+    is settled and dune files stay as they are. The package goes into the `depends` of dune-project's packages; only
+    without any into those of the opam files. What is there already stays.
     """
     name = library(name)
-    edited = {path: _edit_stanzas(text, name, _kinds(name, files)) for path, text in files.items() if _is_dune(path)}
+    kinds = () if _named(name, files) else _kinds(name, files)
+    edited = {path: _edit_stanzas(text, name, kinds) for path, text in files.items() if _is_dune(path)}
     project_file = posixpath.normpath(posixpath.join(project.root, "dune-project"))
     if "(package" in files.get(project_file, ""):
         edited[project_file] = _edit_project(files[project_file], name, version)
@@ -65,6 +67,13 @@ def record(project: Project, name: str, version: str | None, files: Mapping[str,
 
 def _is_dune(path: str) -> bool:
     return posixpath.basename(path) == "dune"
+
+
+def _named(name: str, files: Mapping[str, str]) -> bool:
+    """Whether some stanza asks for the library or one of its sublibraries."""
+    nodes = (node for path, text in files.items() if _is_dune(path) for node in sexp.parse(text) or ())
+    words = {word for node in nodes for field in node.fields("libraries") for word in _words(field)}
+    return any(word == name or word.startswith(f"{name}.") for word in words)
 
 
 def _kinds(name: str, files: Mapping[str, str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import pytest
 from containers.base import Container
 from lang.go import Go
 from lang.ocaml import OCaml
-from tools.base import ToolContext, ToolResult
+from tools.base import ToolContext, ToolError, ToolResult
 from tools.check import run_check
 
 Call = Callable[..., Awaitable[ToolResult]]
@@ -59,7 +59,8 @@ async def test_packages_and_run_narrow(call: Call, lay_out: LayOut):
     lay_out({**MODULE, "b/b.go": "package b\n\nfunc B() { return 1 }\n"})
     assert (await call("check", packages=["./a"])).content.startswith("Green: 1 package built, 1 test passed")
     assert "too many return values" in (await call("check", packages=["b"])).content
-    assert "no tests ran" in (await call("test", packages=["./a"], run="TestNothing")).content
+    with pytest.raises(ToolError, match="No test matches 'TestNothing'"):
+        await call("test", packages=["./a"], run="TestNothing")
 
 
 async def test_another_tree_reads_as_the_workspace(bubblewrap_container: Container, lay_out: LayOut):
@@ -80,7 +81,7 @@ async def test_nested_modules_are_checked_each(call: Call, lay_out: LayOut):
     lay_out({**MODULE, **nested, "tool/b/b.go": 'package b\n\nvar x int = ""\n'})
     content = (await call("check")).content
     assert "tool/b/b.go:3:" in content
-    assert "3 other packages are green." in content
+    assert "3 other packages: nothing found." in content
 
 
 async def test_no_project(call: Call):

@@ -58,7 +58,7 @@ def test_red_build_and_tests():
         "package  build   vet  tests\n"
         "m/a      failed  -    -\n"
         "m/b      ok      ok   1 failed, 1 passed\n"
-        "1 other package is green.\n"
+        "1 other package: nothing found.\n"
         "\n"
         "a/a.go:12:2: undefined: foo\n"
         "  have this\n"

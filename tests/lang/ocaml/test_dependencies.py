@@ -123,3 +123,12 @@ def test_only_the_projects_own_build_files_are_asked_for() -> None:
         "ml/vendor/x/dune",
     ]
     assert OCaml().build_files(project, paths) == ("ml/a.opam", "ml/dune-project", "ml/lib/dune")
+
+
+def test_a_library_that_a_stanza_names_already_goes_into_no_other() -> None:
+    files = {
+        "dune-project": "(lang dune 3.17)\n(package (name a) (depends ocaml))\n",
+        "lib/dune": "(library (name a))\n",
+        "lib_lwt/dune": "(library (name a_lwt) (libraries a lwt.unix))\n",
+    }
+    assert recorded("lwt", files) == {"dune-project": "(lang dune 3.17)\n(package (name a) (depends ocaml lwt))\n"}
