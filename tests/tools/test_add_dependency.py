@@ -82,7 +82,7 @@ async def test_in_a_mixed_repository_the_name_decides(
 
 
 async def test_without_a_project(call: Call):
-    with pytest.raises(ToolError, match="write go.mod or dune-project first"):
+    with pytest.raises(ToolError, match=r"write go\.mod or dune-project first"):
         await call("add_dependency", name="example.org/shout")
 
 
