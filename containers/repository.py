@@ -14,7 +14,7 @@ LONGEST_NAME = 200
 
 
 class NotARepository(RepositoryError):
-    """There is no git repository at the path."""
+    """There is no git repository at the path, but there could be one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,9 @@ def find_repository(path: Path) -> Repository:
 
     Raises NotARepository, RepositoryError: a bare one, one that git refuses to read, git is not installed.
     """
-    if not path.is_dir():
+    if not os.path.lexists(path):
+        raise NotARepository(f"{path} is not a directory: give --init to make it")
+    if not os.path.isdir(path):
         raise RepositoryError(f"{path} is not a directory")
     question = ("--path-format=absolute", "--show-object-format", "--git-common-dir", "--show-toplevel")
     inside = git(path, "rev-parse", *question, check=False, user_config=True)
@@ -129,8 +131,10 @@ def _presentable(text: str) -> str:
 
 
 def _branches(repository: Repository) -> Set[str]:
+    """Return the branches' names, that of the one checked out among them even where it has no commit yet."""
     told = git(repository.root, "for-each-ref", "--format=%(refname)", "refs/heads/", user_config=True).stdout
-    return {name.removeprefix("refs/heads/") for name in told.splitlines()}
+    head = git(repository.root, "symbolic-ref", "--quiet", "HEAD", check=False, user_config=True).stdout
+    return {name.removeprefix("refs/heads/") for name in (*told.splitlines(), *head.splitlines())}
 
 
 def _in_the_way(taken: Set[str], branch: str) -> str:

@@ -137,6 +137,9 @@ def _require_unmoved(repository: Repository, branch: str, previous: str) -> None
     if now != previous:
         what = "was moved" if now and previous else "was made" if now else "was deleted"
         raise BranchTaken(f"the branch {branch} {what} by someone else meanwhile: it is left alone")
+    # A branch without a commit is in no list, but the checkout may be on it.
+    head = git(repository.root, "symbolic-ref", "--quiet", "HEAD", check=False, user_config=True).stdout.strip()
+    worktree = worktree or (str(repository.root) if head == ref else "")
     if worktree:
         raise BranchTaken(f"the branch {branch} is checked out in {worktree} meanwhile: it is left alone")
 

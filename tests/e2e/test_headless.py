@@ -183,6 +183,8 @@ def test_init_makes_a_repository(run: Any, model: Any, tmp_path: Path, environme
     assert refused.code == 2
     assert "run `git init` there, or give --init" in refused.stderr
     assert not (folder / ".git").exists()
+    folder.rmdir()
+    assert "give --init to make it" in run(*options).stderr
     assert run("--init", *options).code == 0
     assert branches(folder) == ["bactrian/add-greeting"]
 
@@ -281,6 +283,35 @@ def test_reader_that_goes_away_ends_the_run(environment: dict[str, str], model: 
     assert branches(repository) == ["bactrian/carry"]
 
 
+def test_full_disk_under_standard_output_is_a_failure(
+    environment: dict[str, str], model: Any, repository: Path
+) -> None:
+    argv = [BACTRIAN, "run", "--json", "--repo", str(repository), "--model", model(GREEN), "--container", "bubblewrap"]
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [*argv, "add a greeting"], env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert ended.returncode == 1
+    assert "✗ failed  can't write to standard output: No space left on device" in ended.stderr
+
+
+def test_nohup_is_obeyed(environment: dict[str, str], model: Any, repository: Path) -> None:
+    wait = '[[turn]]\n[[turn.call]]\nname="bash"\ninput={command="sleep 1"}\n'
+    argv = ["nohup", BACTRIAN, "run", "--json", "--repo", str(repository), "--model", model(wait + GREEN)]
+    process = subprocess.Popen(
+        [*argv, "--container", "bubblewrap", "add a greeting"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(process, "tool_started", "bash")
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
 def test_hosted_model_failures(run: Any, repository: Path) -> None:
     options = ("--repo", repository, "--model", "anthropic/x", "--container", "bubblewrap", "add a greeting")
     with Loopback(parse(GREEN), faults=[Refuse(status=529), Refuse(status=429, retry_after_s=0.1)]) as server:
@@ -377,3 +408,46 @@ input = { command = "go build ./... && echo builds here" }
     )
     assert ended.code == 4, ended.stderr
     assert not ended.of("error_raised")
+
+
+def test_branch_that_is_checked_out_without_a_commit_is_left_alone(run: Any, model: Any, repository: Path) -> None:
+    ended = run(
+        *("--repo", repository, "--model", model(GREEN), "--container", "bubblewrap", "--branch", "main", "add it")
+    )
+    assert ended.code == 0, ended.stderr
+    assert ended.last["branch"] == "main-2"
+    status = ["git", "-C", str(repository), "status", "--porcelain"]
+    assert subprocess.run(status, capture_output=True, text=True, check=True).stdout == ""
+
+
+def test_signal_while_the_work_is_brought_home_loses_nothing(
+    environment: dict[str, str], model: Any, repository: Path
+) -> None:
+    process = start(
+        *(environment, "--repo", repository, "--model", model(f"[[turn]]\n{GO_FILES}{SLEEP}")),
+        *("--container", "bubblewrap", "--max-turns", "1", "add a greeting"),
+    )
+    wait_for(process, "turn_finished")
+    for _ in range(5):
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.02)
+    output, errors = process.communicate(timeout=60)
+    assert "Traceback" not in errors
+    assert process.returncode == json.loads(output.splitlines()[-1])["exit_code"]
+    assert process.returncode in (4, 143)
+    assert branches(repository) == ["bactrian/add-greeting"]
+
+
+def test_run_ends_at_once_while_an_image_is_being_built(run: Any, model: Any, repository: Path) -> None:
+    folder = repository / ".bactrian"
+    folder.mkdir()
+    stamp = time.time()  # never cached
+    (folder / "Dockerfile").write_text(f"ARG BASE\nFROM ${{BASE}}\nRUN echo {stamp} && sleep 30\n")
+    started = time.monotonic()
+    ended = run(
+        *("--repo", repository, "--model", model(GREEN), "--container", "docker", "--max-time", "4s", "add a greeting")
+    )
+    assert ended.code == 4
+    assert time.monotonic() - started < 20
+    assert ended.last["kind"] == "session_finished"
+    assert "Exception" not in ended.stderr
