@@ -99,7 +99,7 @@ def plugin_tools() -> tuple[Tool, ...]:
         try:
             tool: Tool = point.load()()
             tool.spec.name  # noqa: B018 a plug-in that is no tool shall fail here, under its name
-        except (ImportError, AttributeError, TypeError) as error:
+        except Exception as error:  # a stranger's module may raise anything
             raise PluginError(f"the tool plug-in {point.value} can't be loaded: {error}") from error
         found.append(tool)
     return tuple(found)

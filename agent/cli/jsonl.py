@@ -15,10 +15,11 @@ class JsonLines:
     """The stream that `--json` puts on standard output. Each line is out before `show` returns.
 
     When the reader has gone (nobody would see the rest) or the disk takes no more, it writes nothing from then on and
-    calls `on_gone` once, with a line that says why. Without `on_gone` that `show` raises: Cancelled, or UserError.
+    calls `on_gone` once with the reason: Cancelled, or UserError for what is not the reader's doing. Without `on_gone`
+    that `show` raises it.
     """
 
-    def __init__(self, descriptor: int, on_gone: Callable[[str], None] | None = None) -> None:
+    def __init__(self, descriptor: int, on_gone: Callable[[Cancelled | UserError], None] | None = None) -> None:
         self._descriptor = descriptor
         self._on_gone = on_gone
         self._open = True
@@ -31,13 +32,11 @@ class JsonLines:
             self._write(encode(stamped).encode() + b"\n")
         except OSError as error:
             self._open = False
-            reason = f"can't write to standard output: {error.strerror}"
-            if self._on_gone is not None:
-                self._on_gone(reason)
-            elif isinstance(error, BrokenPipeError):
-                raise Cancelled from error
-            else:
-                raise UserError(reason) from error
+            gone = isinstance(error, BrokenPipeError)
+            problem = Cancelled() if gone else UserError(f"can't write to standard output: {error.strerror}")
+            if self._on_gone is None:
+                raise problem from error
+            self._on_gone(problem)
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)

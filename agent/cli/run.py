@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import shlex
 import signal
-import stat
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from agent.cli.task import read_task
 from agent.config import Settings, load, locations
-from agent.errors import ExitCode, UserError
+from agent.errors import Cancelled, ExitCode, UserError
 from agent.events import SessionFinished
+from agent.messages import Usage
 from agent.providers.base import Provider, ProviderError
-from agent.providers.router import ProviderOptions, create
+from agent.providers.router import ProviderOptions, create, parse_model
 from containers.workspace import (
     NotARepository,
     Repository,
@@ -32,9 +33,10 @@ from containers.workspace import (
     require_room,
     valid_branch,
 )
+from tools.registry import PluginError
 
-STDIN_WAIT_S = 5.0
-"""How long standard input may stay silent before we take it for a pipe that nobody writes to."""
+if TYPE_CHECKING:
+    from agent.session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,42 +57,22 @@ def run_task(options: RunOptions) -> int:
     """Run a task to its end and return the exit code; what the user must mend is one line on standard error."""
     started = time.monotonic()
     try:
-        task = read_task(options)
+        task = read_task(options.task, options.task_file)
         repository = open_repository(options)
         settings = load(repository.root, os.environ, options.settings)
         provider = make_provider(settings, settings.model)
-        small = make_provider(settings, settings.small_model) if settings.small_model else None
+        small = make_small_provider(settings)
+        if options.settings.get("max_cost") is not None:
+            require_price(settings, provider)
+        require_outputs(options)
         finished = asyncio.run(_run(options, task, repository, settings, provider, small, started))
-    except (UserError, RepositoryError, ProviderError) as error:
+    except (UserError, RepositoryError, ProviderError, PluginError) as error:
         click.echo(f"bactrian: {error}", err=True)
         return ExitCode.USAGE
-    if options.last_message:
-        try:
-            options.last_message.write_text(finished.summary + "\n")
-        except OSError as error:
-            click.echo(f"bactrian: can't write {options.last_message}: {error.strerror}", err=True)
+    except (KeyboardInterrupt, click.Abort):  # while the task was read, or a question waited
+        return ExitCode.INTERRUPTED
+    _hand_out(options, finished.summary)
     return finished.exit_code
-
-
-def read_task(options: RunOptions) -> str:
-    """Return the task: the argument, else the file, else standard input where something is sent there.
-
-    Raises UserError: none or more than one given, an unreadable file, a pipe that stays silent.
-    """
-    if options.task is not None and options.task_file is not None:
-        raise UserError("give the task as an argument or with --task-file, not both")
-    if options.task is not None and options.task != "-":
-        text = options.task
-    elif options.task_file is not None and str(options.task_file) != "-":
-        try:
-            text = options.task_file.read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"the task can't be read: {error}") from error
-    else:
-        text = _standard_input()
-    if not text.strip():
-        raise UserError('the task is empty: say what to do, as in `bactrian run "add a ping command"`')
-    return text.strip()
 
 
 def open_repository(options: RunOptions) -> Repository:
@@ -127,6 +109,66 @@ def make_provider(settings: Settings, model: str) -> Provider:
     )
 
 
+def make_small_provider(settings: Settings) -> Provider | None:
+    """Return the provider of the small model if one is chosen. Raises as `make_provider`.
+
+    Address and key are the main model's: another vendor's model never gets them.
+    """
+    if not settings.small_model:
+        return None
+    if _vendor(settings.small_model) != _vendor(settings.model):
+        settings = replace(settings, base_url="", key_command=())
+    return make_provider(settings, settings.small_model)
+
+
+def _vendor(model: str) -> str:
+    return parse_model(model).vendor.removesuffix("-chat").removesuffix("-responses")
+
+
+def require_price(settings: Settings, provider: Provider) -> None:
+    """Raise UserError where a limit on cost can't be kept; a local model costs nothing."""
+    if settings.max_cost is None or _vendor(settings.model) == "llama":
+        return
+    if provider.capabilities.cost(Usage()) is None:
+        raise UserError(
+            f"no price is known for {settings.model}, so --max-cost can't be kept: leave it out, or use --max-turns"
+        )
+
+
+def require_outputs(options: RunOptions) -> None:
+    """Raise UserError where the results could not be written at the end."""
+    if options.as_json and sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] a closed one is None
+        raise UserError("--json: standard output is closed")
+    path = options.last_message
+    # A pipe's reader would take a first opening for all there is.
+    if path is None or (path.exists() and not (path.is_file() or path.is_dir())):
+        return
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise UserError(f"--output-last-message: can't write {path}: {error.strerror}") from error
+
+
+def _hand_out(options: RunOptions, summary: str) -> None:
+    """Write the model's last words where they are wanted; at the end of the work a failure only is told."""
+    data = summary.encode(errors="replace") + b"\n"
+    name = ""
+    try:
+        if options.last_message:
+            name = str(options.last_message)
+            options.last_message.write_bytes(data)
+        if summary and not options.as_json and _is_redirected():
+            name = "standard output"
+            click.echo(data, nl=False)
+    except OSError as error:
+        click.echo(f"bactrian: can't write {name}: {error.strerror}", err=True)
+
+
+def _is_redirected() -> bool:
+    """Whether somebody reads standard output who does not see what the screen shows."""
+    return sys.stdout is not None and not sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison] a closed one is None
+
+
 async def _run(
     options: RunOptions,
     task: str,
@@ -156,36 +198,29 @@ async def _run(
         started=started,
     )
     with Screen(PersonConsole()) as screen:
-        # A reader that has gone ends the run: nobody would see the rest.
-        lines = JsonLines(1, lambda _: session.cancel("cancelled"))
+
+        def on_gone(problem: Cancelled | UserError) -> None:
+            # Nobody would see the rest.
+            if isinstance(problem, Cancelled):
+                session.cancel("cancelled")
+            else:
+                session.fail(str(problem))
+
+        lines = JsonLines(1, on_gone)
         session = Session(spec, [screen.show, lines.show] if options.as_json else [screen.show])
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, session.cancel, "cancelled")
-        loop.add_signal_handler(signal.SIGTERM, session.cancel, "terminated")
-        loop.add_signal_handler(signal.SIGHUP, session.cancel, "terminated")
+        _obey_signals(session)
         finished = await session.run()
     if small:
         await small.close()
-    if not options.as_json and not sys.stdout.isatty() and finished.summary:
-        click.echo(finished.summary)
     return finished
 
 
-def _standard_input() -> str:
-    """Read standard input to its end. Raises UserError where it is a terminal, or a pipe that stays silent."""
-    hint = 'say what to do, as in `bactrian run "add a ping command"`, or give --task-file'
-    if sys.stdin is None or sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison] a closed one is None
-        raise UserError(f"no task: {hint}")
-    descriptor = sys.stdin.fileno()
-    waits = not stat.S_ISREG(os.fstat(descriptor).st_mode)
-    pieces: list[bytes] = []
-    while True:
-        if waits and not select.select([descriptor], [], [], STDIN_WAIT_S)[0]:
-            raise UserError(f"no task came on standard input in {STDIN_WAIT_S:.0f} s: {hint}")
-        piece = os.read(descriptor, 65_536)
-        if not piece:
-            return b"".join(pieces).decode(errors="replace")
-        pieces.append(piece)
+def _obey_signals(session: Session) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, session.cancel, "cancelled")
+    loop.add_signal_handler(signal.SIGTERM, session.cancel, "terminated")
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` leaves it
+        loop.add_signal_handler(signal.SIGHUP, session.cancel, "terminated")
 
 
 def _offer_repository(path: Path) -> bool:

@@ -194,6 +194,15 @@ def test_a_pipe_in_the_file_s_place_does_not_block(project_file: Path, repositor
     assert load(repository, {}, {}) == Settings()
 
 
+def test_without_a_home_it_is_told_how_to_give_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 471_100)
+    with pytest.raises(UserError, match=r"^user 471100 has no home directory: set HOME$"):
+        load(None, {}, {})
+
+
 def test_directories_follow_xdg_and_the_state_directory_can_be_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,8 +29,16 @@ pytestmark = pytest.mark.usefixtures("plain_git")
 def test_no_repository(tmp_path: Path) -> None:
     with pytest.raises(NotARepository, match="run `git init` there, or give --init"):
         find_repository(tmp_path)
-    with pytest.raises(RepositoryError, match="is not a directory"):
-        find_repository(tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+    with pytest.raises(RepositoryError, match="is not a directory$"):
+        find_repository(tmp_path / "file")
+
+
+def test_a_directory_that_is_not_there_can_be_made(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "one"
+    with pytest.raises(NotARepository, match="give --init to make it"):
+        find_repository(path)
+    assert init_repository(path).root == path
 
 
 def test_a_bare_repository(tmp_path: Path) -> None:

@@ -142,11 +142,11 @@ def test_a_program_that_stops_reading_cancels_once() -> None:
 def test_who_owns_the_session_is_told_once_that_the_reader_has_gone() -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    told: list[str] = []
+    told: list[Cancelled | UserError] = []
     lines = JsonLines(writer, told.append)
     for stamped in sample():
         lines.show(stamped)
-    assert told == ["can't write to standard output: Broken pipe"]
+    assert [type(problem) for problem in told] == [Cancelled]
     os.close(writer)
 
 
@@ -170,3 +170,13 @@ def test_a_full_disk_is_one_clear_line() -> None:
         pytest.raises(UserError, match=r"standard output: No space left on device"),
     ):
         JsonLines(full.fileno()).show(sample()[0])
+
+
+def test_who_owns_the_session_is_told_once_that_the_disk_is_full() -> None:
+    told: list[Cancelled | UserError] = []
+    with Path("/dev/full").open("wb") as full:
+        lines = JsonLines(full.fileno(), told.append)
+        for stamped in sample():
+            lines.show(stamped)
+    assert [str(problem) for problem in told] == ["can't write to standard output: No space left on device"]
+    assert isinstance(told[0], UserError)
