@@ -94,13 +94,19 @@ async def _bubblewrap(spec: LaunchSpec, progress: Callable[[str], None]) -> Cont
     wanted = recipe(spec.repository)
     root: Path | None = None
     try:
-        root = await beside(partial(ensure_rootfs, wanted, spec.cache_folder, progress=progress))
+        make = partial(ensure_rootfs, wanted, spec.cache_folder, registry=spec.image_registry, progress=progress)
+        root = await beside(make)
     except ContainerUnavailable as error:
-        progress(f"using the host's toolchains: {error}")
+        lacks = ", without what .bactrian/Dockerfile installs" if wanted.project_dockerfile else ""
+        progress(f"no session image: {error}")
+        progress(f"commands run with the Go and OCaml that this host has, in whatever versions, or none{lacks}")
     cache = spec.cache_folder / "repositories" / repository_id(spec.repository)
-    cache.mkdir(parents=True, exist_ok=True)
-    if whom := clone_owner():
-        os.chown(cache, *whom)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        if whom := clone_owner():
+            os.chown(cache, *whom)
+    except OSError as error:
+        raise ContainerUnavailable(f"the cache directory {cache} can't be made: {error.strerror}") from error
     return await BubblewrapContainer.start(
         BubblewrapSpec(
             workspace=spec.workspace,

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from containers.base import ContainerUnavailable
 from containers.bubblewrap import NETWORK_FILES
-from containers.images import debootstrap, export_image, has_image
+from containers.images import debootstrap, ensure_image, export_image, has_image
+from containers.launch import engine_answers
 from containers.recipe import Recipe
 
 SCRIPTS = ("base.sh", "go.sh", "ocaml.sh")
@@ -23,11 +24,11 @@ def rootfs_path(recipe: Recipe, cache: Path) -> Path:
     return cache / "rootfs" / recipe.project_tag.rsplit(":", 1)[1]
 
 
-def ensure_rootfs(recipe: Recipe, cache: Path, *, progress: Callable[[str], None]) -> Path:
-    """Return the directory, made if it isn't there; blocks until it is.
+def ensure_rootfs(recipe: Recipe, cache: Path, *, registry: str = "", progress: Callable[[str], None]) -> Path:
+    """Return the directory, made if it isn't there; blocks until it is. An engine builds a project's own image for it.
 
     Raises ContainerUnavailable: this is not root; no engine has the image and debootstrap is missing; a project's
-    own Dockerfile needs an engine; a step of the recipe failed.
+    own Dockerfile needs an engine; a step of the recipe failed; the cache can't be written.
     """
     path = rootfs_path(recipe, cache)
     if path.is_dir():
@@ -36,10 +37,13 @@ def ensure_rootfs(recipe: Recipe, cache: Path, *, progress: Callable[[str], None
         raise ContainerUnavailable(
             "laying out the image's root file system needs root: run `bactrian image` as root once"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path.with_name(path.name + ".lock"), progress):
-        if not path.is_dir():
-            _make(recipe, path, progress)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path.with_name(path.name + ".lock"), progress):
+            if not path.is_dir():
+                _make(recipe, path, registry, progress)
+    except OSError as error:
+        raise ContainerUnavailable(f"the root file system {path} can't be made: {error.strerror or error}") from error
     return path
 
 
@@ -55,17 +59,17 @@ def _alone(lock: Path, progress: Callable[[str], None]) -> Generator[None]:
         yield
 
 
-def _make(recipe: Recipe, path: Path, progress: Callable[[str], None]) -> None:
+def _make(recipe: Recipe, path: Path, registry: str, progress: Callable[[str], None]) -> None:
     part = path.with_name(path.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
+    if recipe.project_dockerfile and not engine_answers():
+        raise ContainerUnavailable("`.bactrian/Dockerfile` needs a Docker engine to build it, and none answers")
+    if recipe.project_dockerfile:
+        ensure_image(recipe, registry=registry, progress=progress)
     if _engine_has(recipe):
         progress("copying the session image out of the Docker engine (once; 3 GB)")
         export_image(recipe.project_tag, part)
-    elif recipe.project_dockerfile:
-        raise ContainerUnavailable(
-            "`.bactrian/Dockerfile` needs a Docker engine: start one, or use `--container docker`"
-        )
     else:
         debootstrap(part, progress)
         for script in SCRIPTS:

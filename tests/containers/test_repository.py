@@ -30,7 +30,7 @@ def test_no_repository(tmp_path: Path) -> None:
     with pytest.raises(NotARepository, match="run `git init` there, or give --init"):
         find_repository(tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(RepositoryError, match="is not a directory$"):
+    with pytest.raises(RepositoryError, match=r"is not a directory$"):
         find_repository(tmp_path / "file")
 
 

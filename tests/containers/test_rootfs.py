@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ import pytest
 import containers
 from containers.base import ContainerUnavailable
 from containers.bubblewrap import BubblewrapContainer, BubblewrapSpec
-from containers.docker import session_user
+from containers.docker import connect, session_user
 from containers.recipe import Recipe, recipe
 from containers.rootfs import ensure_rootfs, make_mount_points, rootfs_path
 
@@ -52,9 +53,29 @@ def test_making_one_needs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gets so far")
 def test_a_projects_dockerfile_needs_an_engine(tmp_path: Path, no_engine: None) -> None:
     own = replace(PLAIN, project_dockerfile=b"FROM x")
-    with pytest.raises(ContainerUnavailable, match="needs a Docker engine"):
+    with pytest.raises(ContainerUnavailable, match="needs a Docker engine to build it, and none answers"):
         ensure_rootfs(own, tmp_path, progress=print)
     assert not rootfs_path(own, tmp_path).exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gets so far")
+def test_an_engine_builds_the_projects_image(image: str, tmp_path: Path) -> None:
+    shared = Recipe(files=(("Dockerfile", b'FROM scratch\nCOPY Dockerfile /etc/shared\nCMD ["x"]\n'),), base=image)
+    own = replace(shared, project_dockerfile=b"ARG BASE\nFROM ${BASE}\nCOPY Dockerfile /etc/project\n")
+    try:
+        path = ensure_rootfs(own, tmp_path, progress=print)
+        assert (path / "etc" / "project").read_bytes() == own.project_dockerfile
+        assert (path / "etc" / "shared").exists()
+    finally:
+        with contextlib.closing(connect()) as client:
+            for tag in (own.project_tag, own.tag):
+                client.images.remove(tag, force=True)
+
+
+def test_a_cache_that_can_not_be_written(tmp_path: Path) -> None:
+    (tmp_path / "rootfs").touch()
+    with pytest.raises(ContainerUnavailable, match=r"can't be made: (File exists|Not a directory)$|needs root"):
+        ensure_rootfs(PLAIN, tmp_path, progress=print)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gets so far")
