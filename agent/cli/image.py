@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from agent.cli.screen import PersonConsole
@@ -11,10 +12,11 @@ from agent.errors import ExitCode, UserError
 from containers.base import ContainerUnavailable
 from containers.launch import engine_answers
 from containers.recipe import recipe
+from containers.workspace import RepositoryError, find_repository
 
 
-def prepare(repository: Path, container: str) -> int:
-    """Pull, build or lay the image out; return the exit code."""
+def prepare(path: Path, container: str | None) -> int:
+    """Pull, build or lay out the image for the repository around `path`, if there is one; return the exit code."""
     from containers.images import ensure_image
     from containers.rootfs import ensure_rootfs
 
@@ -24,15 +26,23 @@ def prepare(repository: Path, container: str) -> int:
         console.print(one_line(text), style="dim", soft_wrap=True)
 
     try:
-        settings = load(None, {}, {})
-        wanted = recipe(repository)
-        if container == "docker" or (container == "auto" and engine_answers()):
+        root = _root(path)
+        settings = load(root, os.environ, {"container": container})
+        wanted = recipe(root)
+        if settings.container == "docker" or (settings.container == "auto" and engine_answers()):
             name = ensure_image(wanted, registry=settings.image_registry, progress=progress)
             console.print(f"The image {name} is ready.")
         else:
-            path = ensure_rootfs(wanted, locations().cache, progress=progress)
-            console.print(f"The root file system {path} is ready.", soft_wrap=True)
+            made = ensure_rootfs(wanted, locations().cache, registry=settings.image_registry, progress=progress)
+            console.print(f"The root file system {made} is ready.", soft_wrap=True)
     except (ContainerUnavailable, UserError) as error:
         console.print(f"bactrian: {error}", soft_wrap=True)
-        return ExitCode.FAILED
+        return ExitCode.USAGE if isinstance(error, UserError) else ExitCode.FAILED
     return ExitCode.DONE
+
+
+def _root(path: Path) -> Path:
+    try:
+        return find_repository(path).root
+    except RepositoryError:  # the shared image needs none
+        return path

@@ -92,8 +92,8 @@ def doctor(as_json: bool) -> None:
 
 @cli.command(short_help="Get the session image ready.")
 @click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="A repository with .bactrian/Dockerfile.")
-@click.option("--container", type=click.Choice(["auto", "docker", "bubblewrap"]), default="auto")
-def image(repo: Path, container: str) -> None:
+@click.option("--container", type=click.Choice(["auto", "docker", "bubblewrap"]), help="The sandbox. Default: auto.")
+def image(repo: Path, container: str | None) -> None:
     """Build or pull the session image now, so that the first session need not."""
     from agent.cli.image import prepare
 

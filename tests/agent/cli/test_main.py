@@ -104,6 +104,33 @@ def test_another_package_of_the_same_name_is_refused(tmp_path: Path) -> None:
     assert "uv tool install bactrian" in ended.stderr
 
 
+def test_image_obeys_the_settings(tmp_path: Path) -> None:
+    environment = {"XDG_CONFIG_HOME": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/no.sock"}
+    wrong = bactrian("image", BACTRIAN_CONTAINER="podman", **environment)
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert "BACTRIAN_CONTAINER: container is auto, docker or bubblewrap, not 'podman'" in wrong.stderr
+    chosen = bactrian("image", BACTRIAN_CONTAINER="docker", **environment)
+    assert chosen.returncode == 1
+    assert chosen.stderr.startswith("bactrian: no Docker engine answers")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes root file systems")
+def test_image_finds_the_repository_around(tmp_path: Path) -> None:
+    below = tmp_path / "repository" / "below"
+    below.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", str(below.parent)], check=True)
+    (below.parent / ".bactrian").mkdir()
+    (below.parent / ".bactrian" / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\n")
+    ended = bactrian(
+        *("image", "--repo", str(below), "--container", "bubblewrap"),
+        XDG_CONFIG_HOME=str(tmp_path),
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+        DOCKER_HOST=f"unix://{tmp_path}/no.sock",
+    )
+    assert ended.returncode == 1
+    assert "`.bactrian/Dockerfile` needs a Docker engine to build it" in ended.stderr
+
+
 @pytest.mark.parametrize("arguments", [("runn",), ("run", "--container", "jail"), ("doctor", "--fast")])
 def test_wrong_words_are_2(arguments: tuple[str, ...]) -> None:
     ended = bactrian(*arguments)
