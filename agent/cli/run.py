@@ -71,7 +71,7 @@ def run_task(options: RunOptions) -> int:
         return ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):  # while the task was read, or a question waited
         return ExitCode.INTERRUPTED
-    _hand_out(options, finished.summary)
+    hand_out(options, finished.summary)
     return finished.exit_code
 
 
@@ -149,7 +149,7 @@ def require_outputs(options: RunOptions) -> None:
         raise UserError(f"--output-last-message: can't write {path}: {error.strerror}") from error
 
 
-def _hand_out(options: RunOptions, summary: str) -> None:
+def hand_out(options: RunOptions, summary: str) -> None:
     """Write the model's last words where they are wanted; at the end of the work a failure only is told."""
     data = summary.encode(errors="replace") + b"\n"
     name = ""

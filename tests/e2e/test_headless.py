@@ -295,6 +295,14 @@ def test_full_disk_under_standard_output_is_a_failure(
     assert "✗ failed  can't write to standard output: No space left on device" in ended.stderr
 
 
+def test_closed_standard_output_is_no_failure(environment: dict[str, str], model: Any, repository: Path) -> None:
+    argv = [BACTRIAN, "run", "--repo", str(repository), "--model", model(GREEN), "--container", "bubblewrap", "greet"]
+    closed = ["sh", "-c", '"$@" >&-', "sh", *argv]
+    ended = subprocess.run(closed, env=environment, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "  Add a greeting.\n" in ended.stderr
+
+
 def test_nohup_is_obeyed(environment: dict[str, str], model: Any, repository: Path) -> None:
     wait = '[[turn]]\n[[turn.call]]\nname="bash"\ninput={command="sleep 1"}\n'
     argv = ["nohup", BACTRIAN, "run", "--json", "--repo", str(repository), "--model", model(wait + GREEN)]

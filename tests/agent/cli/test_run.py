@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.run import make_small_provider
+from agent.cli.run import RunOptions, hand_out, make_small_provider
 from agent.config import Settings
 from agent.providers.base import ProviderError
 
@@ -47,6 +47,14 @@ def test_last_words_need_a_place(command: list[str], tmp_path: Path) -> None:
     for path, problem in ((tmp_path / "no" / "file", "No such file or directory"), (tmp_path, "Is a directory")):
         told = refused([*command, "--output-last-message", str(path)], tmp_path)
         assert told == f"bactrian: --output-last-message: can't write {path}: {problem}\n"
+
+
+def test_last_words_are_written_whatever_they_hold(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "last"
+    hand_out(RunOptions(last_message=path, as_json=True), "dön\ud800e")
+    assert path.read_bytes() == "dön?e\n".encode()
+    hand_out(RunOptions(last_message=tmp_path, as_json=True), "done")
+    assert capfd.readouterr().err == f"bactrian: can't write {tmp_path}: Is a directory\n"
 
 
 def test_events_need_a_standard_output(command: list[str], tmp_path: Path) -> None:
