@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from containers.base import ContainerUnavailable
+
 BASE = "debian:forky-slim"
 SUITE = "forky"
 REPOSITORY = "bactrian/session"
@@ -42,16 +44,30 @@ class Recipe:
 
 
 def recipe(project: Path | None = None) -> Recipe:
-    """Read the shipped recipe, the host's CA bundle and `.bactrian/Dockerfile` of a project if it has one."""
+    """Read the shipped recipe, the host's CA bundle and `.bactrian/Dockerfile` of a project if it has one.
+
+    Raises ContainerUnavailable: one of them can't be read, or the project's is a link, which could lead
+    anywhere on the host.
+    """
     files = dict(_shipped())
-    if bundle := host_ca_bundle():
-        files["host-ca.crt"] = bundle.read_bytes()
-    own = project / ".bactrian" / "Dockerfile" if project else None
+    try:
+        if bundle := host_ca_bundle():
+            files["host-ca.crt"] = bundle.read_bytes()
+        own = _project_dockerfile(project) if project else b""
+    except OSError as error:
+        raise ContainerUnavailable(f"{error.filename} can't be read for the image: {error.strerror}") from error
     return Recipe(
         files=tuple(sorted(files.items())),
         base=os.environ.get("BACTRIAN_BASE_IMAGE", BASE),
-        project_dockerfile=own.read_bytes() if own and own.is_file() else b"",
+        project_dockerfile=own,
     )
+
+
+def _project_dockerfile(project: Path) -> bytes:
+    path = project / ".bactrian" / "Dockerfile"
+    if path.is_symlink() or path.parent.is_symlink():
+        raise ContainerUnavailable(f"{path} is a symbolic link: put the file itself there")
+    return path.read_bytes() if path.is_file() else b""
 
 
 def host_ca_bundle() -> Path | None:

@@ -132,7 +132,12 @@ def _plugin(name: ModelName, options: ProviderOptions) -> Provider:
     from importlib.metadata import entry_points
 
     for found in entry_points(group=_PLUGINS, name=name.vendor):
-        return cast("Provider", found.load()(name.name, options))
+        try:
+            return cast("Provider", found.load()(name.name, options))
+        except ProviderError:
+            raise
+        except Exception as error:  # a stranger's module may raise anything
+            raise ProviderError(f"the model plug-in {found.value} can't be loaded: {error}") from error
     raise UnknownModel(f"nobody provides {str(name)!r}; write {_FORMS}, or install the plug-in for {name.vendor}/…")
 
 

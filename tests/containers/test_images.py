@@ -143,3 +143,11 @@ def test_debootstrap_takes_unstables_script_where_the_suite_has_none(tmp_path: P
     (tmp_path / "forky").touch()
     argv = debootstrap_argv("/usr/sbin/debootstrap", Path("/new"), "http://m.example/debian", tmp_path)
     assert argv[-3:] == ["forky", "/new", "http://m.example/debian"]
+
+
+def test_a_projects_dockerfile_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / ".bactrian"
+    folder.mkdir()
+    (folder / "Dockerfile").symlink_to("/etc/shadow")
+    with pytest.raises(ContainerUnavailable, match="is a symbolic link: put the file itself there"):
+        recipe(tmp_path)

@@ -163,3 +163,13 @@ async def test_a_plug_in_provides_for_its_vendor(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     async with created("acme/large", ProviderOptions(thinking="high")) as provider:
         assert await answer(provider) == "large high"
+
+
+def test_a_plug_in_that_is_broken_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "broken-0.1.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 0.1\n")
+    (package / "entry_points.txt").write_text("[bactrian.providers]\nbroken = broken_models:create\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    with pytest.raises(ProviderError, match="the model plug-in broken_models:create can't be loaded"):
+        create("broken/large", ProviderOptions())
