@@ -139,10 +139,13 @@ async def test_one_that_does_not_answer(container: Container, seconds: int, monk
 
 
 BYSTANDER = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from containers.bubblewrap import BubblewrapContainer, BubblewrapSpec
 from containers.docker import DockerContainer, DockerSpec
+
+# A shell that runs this in the background lets it ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 async def main(kind, workspace, what, cache, seconds):
     if kind == "docker":
