@@ -94,6 +94,7 @@ class Session:
         self._branch = ""
         self._saved = ""
         self._keeps_workspace = False
+        self._unwritable = False
         self._container: Container | None = None
         self._clone: Clone | None = None
         self._loop: Loop | None = None
@@ -147,13 +148,24 @@ class Session:
         return finished
 
     def emit(self, event: Event) -> None:
-        """Number an event, write it down, show it. Raises what a consumer raises; the transcript has it by then."""
+        """Number an event, write it down, show it.
+
+        Raises UserError when the transcript can't be written, once: that ends the run, and its end is shown all the
+        same. Raises what a consumer raises; the transcript has the event by then.
+        """
         self._seq += 1
         time_now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         stamped = Stamped(stamp=Stamp(seq=self._seq, time=time_now, session=self.id), event=event)
-        self._transcript.append(stamped)
+        failure: UserError | None = None
+        try:
+            self._transcript.append(stamped)
+        except UserError as error:
+            failure = None if self._unwritable else error
+            self._unwritable = True
         for consumer in self._consumers:
             consumer(stamped)
+        if failure:
+            raise failure
 
     # The run
 

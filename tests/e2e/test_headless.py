@@ -459,3 +459,25 @@ def test_run_ends_at_once_while_an_image_is_being_built(run: Any, model: Any, re
     assert time.monotonic() - started < 20
     assert ended.last["kind"] == "session_finished"
     assert "Exception" not in ended.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+def test_full_disk_ends_the_run_with_a_word(
+    environment: dict[str, str], run: Any, model: Any, repository: Path
+) -> None:
+    state = Path(environment["BACTRIAN_STATE_DIR"])
+    state.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", state], check=True)
+    try:
+        talk = "[[turn]]\n[[turn.call]]\nname='bash'\ninput={command='seq 10000'}\n" * 60
+        ended = run(
+            *("--repo", repository, "--model", model(f"[[turn]]\n{GO_FILES}{talk}")),
+            *("--container", "bubblewrap", "add a greeting"),
+        )
+    finally:
+        subprocess.run(["umount", "-l", state], check=True)
+    assert ended.code == 1, ended.stderr
+    assert ended.last["kind"] == "session_finished"
+    assert "can't write the transcript" in ended.last["reason"]
+    assert "No space left on device" in ended.last["reason"]
+    assert "Traceback" not in ended.stderr
