@@ -57,7 +57,8 @@ def test_a_named_pipe(tmp_path: Path) -> None:
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [BACTRIAN, "run", "--repo", "/", *arguments],
+        # Tests that a shell runs in the background would have their children ignore Ctrl-C.
+        ["env", "--default-signal=INT", BACTRIAN, "run", "--repo", "/", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
