@@ -110,7 +110,7 @@ def debootstrap_argv(tool: str, folder: Path, mirror: str, scripts: Path) -> lis
 
 
 def debian_mirror(apt: Path = Path("/etc/apt")) -> str:
-    """Return the mirror that this host installs Debian packages from; the public one where it is no Debian."""
+    """Return the mirror that this host installs Debian packages from; empty (debootstrap's own) where it has none."""
     for path in (apt / "sources.list", *sorted((apt / "sources.list.d").glob("*"))):
         text = path.read_text(errors="replace") if path.is_file() else ""
         found = re.search(r"^(?:URIs:\s*|deb\s+(?:\[[^]]*\]\s+)?)(https?://\S+/debian)/?(?=\s|$)", text, re.MULTILINE)

@@ -121,7 +121,7 @@ near() {
 }
 command -v opam >/dev/null || fail "$package is not installed and there is no opam to fetch it with"
 
-repository=${BACTRIAN_OPAM_REPOSITORY:-}
+repository=${BACTRIAN_OPAM_REPOSITORY:-}  # empty: the one that opam takes by itself
 system=$OPAMROOT/bactrian-system
 log=$(mktemp) || exit 1
 # opam keeps to what the image brings: each library of it is a package that needs no building. A second copy
@@ -154,19 +154,22 @@ describe_system() {
 }
 set_up() {
     describe_system || return 1
-    opam init --bare --disable-sandboxing --no-setup default "$repository" || return 1
+    opam init --bare --disable-sandboxing --no-setup ${repository:+default "$repository"} || return 1
     opam repository add --dont-select system "$system" || return 1
     opam switch create "$OPAMSWITCH" --repositories=system,default ocaml-system || return 1
     opam install $(cat "$system/names") || return 1
 }
 ready=$OPAMROOT/bactrian-ready
 mkdir -p "$OPAMROOT" && exec 9>"$OPAMROOT.lock" && flock 9 || fail "opam's cache can't be written: $OPAMROOT"
+# Only opam knows its own repository's address: back to it from another leads by a new start.
+[ -n "$repository" ] || [ ! -s "$ready" ] || [ -z "$(cat "$ready")" ] || rm -rf "$OPAMROOT"
+mkdir -p "$OPAMROOT"
 if [ ! -f "$ready" ]; then
     # What an attempt left that went wrong is of no use to the next.
     [ ! -d "$system" ] || rm -rf "$OPAMROOT"
     set_up >"$log" 2>&1 || {
         grep -E 'ERROR|rror:' "$log" >&2
-        fail "$package is not installed, and opam could not be set up with the repository $repository$(near)"
+        fail "$package is not installed, and opam could not be set up with ${repository:-its own repository}$(near)"
     }
 elif [ "$(cat "$ready")" != "$repository" ]; then
     opam repository set-url default "$repository" >"$log" 2>&1 || fail "opam can't read the repository $repository"
