@@ -1,6 +1,6 @@
 """Re-records the Go golden tests: runs the real toolchain over each `input.txtar` and writes `output.json`.
 
-    .venv/bin/python tests/lang/go/record.py [NAME ...] [--image bactrian:dev]
+    .venv/bin/python tests/lang/go/record.py [NAME ...] [--image IMAGE]
 
 Then `pytest tests/lang/go --update`, and read the difference. An input opens with a remark and `key: value` lines:
 `step` (build, vet, test, documentation), `packages`, `run`, `symbol`, `root`, `environment` (NAME=value), `replace`
@@ -9,19 +9,19 @@ Then `pytest tests/lang/go --update`, and read the difference. An input opens wi
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(REPOSITORY))
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests" / "support")]
 
-from lang.base import Project, Step, StepOutput  # noqa: E402  (a script outside of the packages: the path comes first)
+from recording import record  # noqa: E402  (a script outside of the packages: the path comes first)
+
+from lang.base import Step  # noqa: E402
 from lang.go import Go  # noqa: E402
 
 DATA = REPOSITORY / "tests" / "data" / "go"
@@ -37,31 +37,8 @@ UNSTABLE = (
 )
 
 
-def read_input(path: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Return an input's settings and its files."""
-    head, *files = re.split(r"^-- (.+) --\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    settings = dict(re.findall(r"^(\w+): (.*)$", head, re.MULTILINE))
-    return settings, dict(zip(files[::2], files[1::2], strict=True))
-
-
-def steps(settings: Mapping[str, str]) -> tuple[Step, ...]:
-    """Return the steps that an input's settings ask for."""
-    go = Go()
-    project = Project(language="go", root=settings.get("root", "."))
-    packages = settings.get("packages", "").split()
-    match settings["step"]:
-        case "build":
-            return (go.build(project, packages),)
-        case "vet":
-            return (go.vet(project, packages),)
-        case "test":
-            return (go.test(project, packages, settings.get("run", "")),)
-        case _:
-            return go.documentation(project, settings["symbol"])
-
-
-def run(step: Step, workspace: Path, cache: str, settings: Mapping[str, str], image: str) -> StepOutput:
-    """Run one step in a container of the image, without a network."""
+def run(cache: str, step: Step, workspace: Path, settings: Mapping[str, str], image: str) -> list[str]:
+    """Return the command that runs a step in a container of the image, without a network."""
     environment = {**Go().environment, "GOPROXY": "off"}
     for item in settings.get("environment", "").split():
         name, _, environment[name] = item.partition("=")
@@ -77,49 +54,9 @@ def run(step: Step, workspace: Path, cache: str, settings: Mapping[str, str], im
         f"--volume={cache}:/cache",
     ]
     command += [f"--workdir=/workspace/{step.cwd}", *(f"--env={key}={value}" for key, value in environment.items())]
-    command += [image, "sh", "-c", f'{again}exec "$@"', "record", *argv]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return StepOutput(exit_code=done.returncode, stdout=censor(done.stdout), stderr=censor(done.stderr))
-
-
-def censor(text: str) -> str:
-    """Replace what differs from run to run."""
-    for pattern, stable in UNSTABLE:
-        text = pattern.sub(stable, text)
-    return text
-
-
-def record(case: Path, cache: str, image: str) -> None:
-    """Write one case's `output.json`: a list with what each step printed."""
-    settings, files = read_input(case / "input.txtar")
-    outputs: list[StepOutput] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in files.items():
-            target = Path(folder, name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(content, encoding="utf-8")
-        for step in steps(settings):
-            outputs.append(run(step, Path(folder), cache, settings, image))
-            if settings["step"] == "documentation" and Go().parse_documentation(settings["symbol"], outputs[-1]).found:
-                break
-    found = [
-        {"exit_code": item.exit_code, "stdout": item.stdout.splitlines(), "stderr": item.stderr.splitlines()}
-        for item in outputs
-    ]
-    (case / "output.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def main() -> None:
-    """Record the cases named, or all."""
-    parser = argparse.ArgumentParser(description="Record real output of the Go toolchain for the golden tests.")
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--image", default="bactrian:dev")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as cache:
-        for name in options.names or sorted(path.name for path in DATA.iterdir()):
-            print(name, flush=True)
-            record(DATA / name, cache, options.image)
+    return [*command, image, "sh", "-c", f'{again}exec "$@"', "record", *argv]
 
 
 if __name__ == "__main__":
-    main()
+    with tempfile.TemporaryDirectory() as folder:
+        record(Go(), DATA, partial(run, folder), UNSTABLE)
