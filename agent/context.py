@@ -33,16 +33,13 @@ def system_prompt(
     present = {project.language for project in projects}
     # In a repository without a project yet, any language may be asked for.
     relevant = [language for language in languages if not present or language.name in present]
-    names = " and ".join(_TITLES.get(language.name, language.name) for language in relevant)
+    names = " and ".join(language.title for language in relevant)
     parts = [INSTRUCTIONS.format(languages=names)]
-    parts += [f"{_TITLES.get(language.name, language.name)}: {language.guidance}" for language in relevant]
+    parts += [f"{language.title}: {language.guidance}" for language in relevant]
     if toolchains:
         parts.append("Installed: " + "; ".join(toolchains))
     parts.append(_repository(projects, files))
     return "\n\n".join(parts)
-
-
-_TITLES = {"go": "Go", "ocaml": "OCaml"}
 
 
 def _repository(projects: Sequence[Project], files: Sequence[str]) -> str:

@@ -137,6 +137,11 @@ class Language(Protocol):
         ...
 
     @property
+    def title(self) -> str:
+        """Its name as people write it: `Go`, `OCaml`."""
+        ...
+
+    @property
     def environment(self) -> Mapping[str, str]:
         """Variables that every command of a session in this language gets (caches, colours off)."""
         ...

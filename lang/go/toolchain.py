@@ -59,6 +59,11 @@ class Go:
         return "go"
 
     @property
+    def title(self) -> str:
+        """Its name as people write it."""
+        return "Go"
+
+    @property
     def environment(self) -> Mapping[str, str]:
         """Caches below `/cache` (the containers' layout), the installed toolchain only, no telemetry."""
         return _ENVIRONMENT

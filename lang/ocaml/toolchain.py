@@ -36,6 +36,11 @@ class OCaml:
         return "ocaml"
 
     @property
+    def title(self) -> str:
+        """Its name as people write it."""
+        return "OCaml"
+
+    @property
     def environment(self) -> Mapping[str, str]:
         """Caches under `/cache`, no colours, opam's switch visible to findlib."""
         return layout.ENVIRONMENT
