@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from lang.analysis import Analysis, Bench
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +128,16 @@ class FileEdit:
     content: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Packages that a change can have broken, as `build`, `vet` and `test` take them; `whole` means all there are."""
+
+    packages: tuple[str, ...] = ()
+    whole: bool = False
+
+
 class Language(Protocol):
-    """One language. Pure: no method runs, reads or writes anything.
+    """One language. Pure: no method runs, reads or writes anything; an `Analysis` does so on the bench it is given.
 
     No method raises on any tool output, however garbled: what can't be parsed ends in a report's `note`.
     """
@@ -139,6 +150,11 @@ class Language(Protocol):
     @property
     def title(self) -> str:
         """Its name as people write it: `Go`, `OCaml`."""
+        ...
+
+    @property
+    def project_file(self) -> str:
+        """The file that makes a directory a project: `go.mod`, `dune-project`."""
         ...
 
     @property
@@ -210,6 +226,18 @@ class Language(Protocol):
 
         That it fails is no verdict: the build then says why.
         """
+        ...
+
+    def scope(self, project: Project, paths: Sequence[str]) -> Step:
+        """Find the packages that files (relative to the workspace; some may be gone) belong to, and their users."""
+        ...
+
+    def parse_scope(self, project: Project, paths: Sequence[str], output: StepOutput) -> Scope:
+        """Read what `scope` printed; where that says too little, the scope is the whole project."""
+        ...
+
+    def analysis(self, project: Project, bench: Bench) -> Analysis:
+        """Return a new analysis of a project, not started yet."""
         ...
 
     def version(self) -> Step:

@@ -64,6 +64,11 @@ class Go:
         return "Go"
 
     @property
+    def project_file(self) -> str:
+        """What `go mod init` writes."""
+        return "go.mod"
+
+    @property
     def environment(self) -> Mapping[str, str]:
         """Caches below `/cache` (the containers' layout), the installed toolchain only, no telemetry."""
         return _ENVIRONMENT

@@ -41,6 +41,11 @@ class OCaml:
         return "OCaml"
 
     @property
+    def project_file(self) -> str:
+        """What `dune init` writes."""
+        return "dune-project"
+
+    @property
     def environment(self) -> Mapping[str, str]:
         """Caches under `/cache`, no colours, opam's switch visible to findlib."""
         return layout.ENVIRONMENT
