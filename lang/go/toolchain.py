@@ -6,8 +6,8 @@ import posixpath
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
-from lang.base import BuildReport, Documentation, FileEdit, Project, Step, StepOutput, TestReport
-from lang.go import dependencies, diagnostics, documentation, testing
+from lang.base import BuildReport, Documentation, FileEdit, Project, Scope, Step, StepOutput, TestReport
+from lang.go import dependencies, diagnostics, documentation, scope, testing
 from lang.go.packages import patterns
 
 TEST_TIMEOUT_S = 240
@@ -145,6 +145,14 @@ class Go:
     def tidy(self, project: Project) -> Step | None:
         """Complete go.mod and go.sum for what the sources import, and drop what they don't."""
         return Step(argv=("go", "mod", "tidy"), cwd=project.root)
+
+    def scope(self, project: Project, paths: Sequence[str]) -> Step:
+        """List the module's packages and what they import."""
+        return scope.scope_step(project)
+
+    def parse_scope(self, project: Project, paths: Sequence[str], output: StepOutput) -> Scope:
+        """See `scope.parse_scope`."""
+        return scope.parse_scope(project, paths, output)
 
     def version(self) -> Step:
         """The go command's."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from lang.base import BuildReport, Documentation, FileEdit, Project, Step, StepOutput, TestReport
-from lang.ocaml import dependencies, diagnostics, documentation, layout, scripts, testing
+from lang.base import BuildReport, Documentation, FileEdit, Project, Scope, Step, StepOutput, TestReport
+from lang.ocaml import dependencies, diagnostics, documentation, layout, scope, scripts, testing
 
 _PACKAGE = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
 """What opam packages and findlib libraries can be called."""
@@ -125,6 +125,14 @@ class OCaml:
     def tidy(self, project: Project) -> Step | None:
         """Write the opam files that dune generates, for projects that have them in the tree."""
         return Step(argv=("sh", "-c", scripts.OPAM_FILES), cwd=project.root)
+
+    def scope(self, project: Project, paths: Sequence[str]) -> Step:
+        """Print the dune files."""
+        return scope.scope_step(project)
+
+    def parse_scope(self, project: Project, paths: Sequence[str], output: StepOutput) -> Scope:
+        """See `scope.parse_scope`."""
+        return scope.parse_scope(project, paths, output)
 
     def version(self) -> Step:
         """The compiler's and dune's."""
