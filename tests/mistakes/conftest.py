@@ -1,0 +1,45 @@
+"""A sandbox for each language's mistakes, and what is told of them at the end of the run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from first_feedback import Desk
+from mistakes import LANGUAGES, Score
+
+from containers.docker import session_user
+
+_SCORES: dict[str, Score] = {}
+
+
+@pytest.fixture(scope="session")
+def scores() -> dict[str, Score]:
+    """What was judged so far, by language."""
+    return _SCORES
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    """A sandbox with warm tools, which each mistake lays its own project out in."""
+    start = request.getfixturevalue("start_bubblewrap")
+    workspace: Path = tmp_path_factory.mktemp("mistakes")
+    os.chown(workspace, *session_user())
+    async with await start(workspace) as container, Desk.opened(container, workspace) as opened:
+        yield opened
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell for how many mistakes the first feedback sufficed, and list those that fall short."""
+    for language in LANGUAGES:
+        score = _SCORES.get(language)
+        if score is None:
+            continue
+        sufficient = score.judged - len(score.short)
+        told = f"{language}: first feedback suffices for {sufficient} of {score.judged} mistakes ({score.share:.0%})"
+        terminalreporter.write_sep("-", told)
+        for name, lacking in sorted(score.short.items()):
+            terminalreporter.write_line(f"  {name} lacks: {'; '.join(lacking)}")
