@@ -108,6 +108,11 @@ class Container(Protocol):
         """A word for people and logs: `docker 3f2a91…`, `bubblewrap 4711`."""
         ...
 
+    @property
+    def image(self) -> str:
+        """What it runs: the name of the image or root file system, which changes with its contents; `host` for none."""
+        ...
+
     async def exec(
         self,
         argv: Sequence[str],
@@ -165,6 +170,14 @@ class Container(Protocol):
         """Replace a file's bytes in one step, making its parent directories; mode bits of an existing file stay.
 
         Raises like `read`; OSError with `errno.ENOSPC` when the disk is full, the old file then stays as it was.
+        """
+        ...
+
+    async def fork(self) -> Container:
+        """Start another container like this: the same image, environment, limits, caches and user.
+
+        Processes, network and `/tmp` are its own, and this one's `/workspace` is there to be read only. Each is closed
+        by itself. Raises ContainerUnavailable.
         """
         ...
 

@@ -53,6 +53,8 @@ class BubblewrapSpec:
     """Like `memory_bytes`, held only where there is a control group."""
     host_paths: Sequence[Path] = ()
     """More host folders to show read-only at the same place (a toolchain outside /usr); only without `root`."""
+    read_only: bool = False
+    """Nobody inside may write to the workspace."""
 
 
 class _Pipes:
@@ -79,8 +81,11 @@ class _Pipes:
 class BubblewrapContainer(SupervisedContainer):
     """A sandbox that ends with its `bwrap` process; the kernel then kills all that runs in its process namespace."""
 
-    def __init__(self, pipes: _Pipes, errors: asyncio.Task[bytes], group: ControlGroup | None) -> None:
+    def __init__(
+        self, pipes: _Pipes, errors: asyncio.Task[bytes], group: ControlGroup | None, spec: BubblewrapSpec
+    ) -> None:
         super().__init__(pipes, f"bubblewrap {pipes.process.pid}")
+        self._spec = spec
         self._group = group
         self._process = pipes.process
         self._errors = errors
@@ -120,7 +125,14 @@ class BubblewrapContainer(SupervisedContainer):
         )
         assert process.stderr
         errors = asyncio.create_task(process.stderr.read())
-        return cls(_Pipes(process), errors, group)
+        return cls(_Pipes(process), errors, group, spec)
+
+    @property
+    def image(self) -> str:
+        return self._spec.root.name if self._spec.root else "host"
+
+    async def fork(self) -> BubblewrapContainer:
+        return await BubblewrapContainer.start(replace(self._spec, read_only=True))
 
     async def _follow(self, pipes: _Pipes) -> None:
         """Let process 1 end with `bwrap`, whose own means (--die-with-parent) the change of user has undone."""
@@ -186,7 +198,8 @@ def _bwrap(spec: BubblewrapSpec) -> list[str]:
     argv += _image_mounts(spec.root) if spec.root else _host_mounts(spec.host_paths)
     argv += ["--proc", "/proc", "--dev", "/dev"]
     argv += ["--perms", "1777", "--tmpfs", "/tmp", "--perms", "1777", "--tmpfs", "/dev/shm"]
-    argv += ["--bind", str(spec.workspace), WORKSPACE, "--bind", str(spec.cache), CACHE, "--chdir", WORKSPACE]
+    argv += ["--ro-bind" if spec.read_only else "--bind", str(spec.workspace), WORKSPACE]
+    argv += ["--bind", str(spec.cache), CACHE, "--chdir", WORKSPACE]
     for path in NETWORK_FILES:
         if os.path.exists(path):
             argv += ["--ro-bind", os.path.realpath(path), path]

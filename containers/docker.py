@@ -8,7 +8,7 @@ import os
 import socket
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,8 @@ class DockerSpec:
     cpus: float | None = None
     processes: int = DEFAULT_PROCESSES
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    read_only: bool = False
+    """Nobody inside may write to the workspace."""
 
 
 def session_user() -> tuple[int, int]:
@@ -104,8 +106,11 @@ class _Attached:
 class DockerContainer(SupervisedContainer):
     """A container that the engine removes as soon as its process 1 ends, which it does when Bactrian goes."""
 
-    def __init__(self, channel: _Attached, client: docker.DockerClient, container: EngineContainer) -> None:
+    def __init__(
+        self, channel: _Attached, client: docker.DockerClient, container: EngineContainer, spec: DockerSpec
+    ) -> None:
         super().__init__(channel, f"docker {(container.id or '')[:12]}")
+        self._spec = spec
         self._client = client
         self._container = container
 
@@ -129,7 +134,14 @@ class DockerContainer(SupervisedContainer):
     @classmethod
     async def _create(cls, spec: DockerSpec) -> DockerContainer:
         client, container, connection = await asyncio.to_thread(_start, spec)
-        return cls(_Attached(*await asyncio.open_connection(sock=connection)), client, container)
+        return cls(_Attached(*await asyncio.open_connection(sock=connection)), client, container, spec)
+
+    @property
+    def image(self) -> str:
+        return self._spec.image
+
+    async def fork(self) -> DockerContainer:
+        return await DockerContainer.start(replace(self._spec, read_only=True))
 
     async def _end(self) -> None:
         await asyncio.to_thread(_remove, self._container)
@@ -177,7 +189,7 @@ def _options(spec: DockerSpec, *, podman: bool) -> dict[str, Any]:
         "nano_cpus": int(spec.cpus * 1e9) if spec.cpus else None,
         "log_config": docker.types.LogConfig(type="none"),
         "mounts": [
-            docker.types.Mount(WORKSPACE, str(spec.workspace), type="bind"),
+            docker.types.Mount(WORKSPACE, str(spec.workspace), type="bind", read_only=spec.read_only),
             docker.types.Mount(CACHE, spec.cache_volume, type="volume"),
         ],
     }

@@ -8,6 +8,7 @@ import errno
 import importlib.resources
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
@@ -16,6 +17,7 @@ from containers.base import (
     DEFAULT_LIMIT_BYTES,
     DEFAULT_TIMEOUT_S,
     WORKSPACE,
+    Container,
     ContainerDied,
     ContainerUnavailable,
     ExecResult,
@@ -104,7 +106,7 @@ class Channel(Protocol):
         ...
 
 
-class SupervisedContainer:
+class SupervisedContainer(ABC):
     """A container whose process 1 is the supervisor. Docker and bubblewrap only differ in how they start and end it."""
 
     def __init__(self, channel: Channel, name: str) -> None:
@@ -225,6 +227,13 @@ class SupervisedContainer:
         await self.close()
 
     # What implementations add
+
+    @property
+    @abstractmethod
+    def image(self) -> str: ...
+
+    @abstractmethod
+    async def fork(self) -> Container: ...
 
     async def _end(self) -> None:
         """Remove what the channel's end left behind. Never raises."""
