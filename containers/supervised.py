@@ -235,6 +235,7 @@ class SupervisedContainer(ABC):
     @abstractmethod
     async def fork(self) -> Container: ...
 
+    @abstractmethod
     async def _end(self) -> None:
         """Remove what the channel's end left behind. Never raises."""
 
