@@ -136,6 +136,18 @@ class Scope:
     whole: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What a language knows before anybody asks, of a project or of its toolchain alone."""
+
+    facts: tuple[str, ...] = ()
+    """Lines for the model: versions, what is set up and what people expect but isn't there, the project's parts."""
+    libraries: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Versions of what code may use at once, by the names that `exports` takes; empty where that isn't known."""
+    used: tuple[str, ...] = ()
+    """Those that the project uses already, the most used first."""
+
+
 class Language(Protocol):
     """One language. Pure: no method runs, reads or writes anything; an `Analysis` does so on the bench it is given.
 
@@ -238,6 +250,25 @@ class Language(Protocol):
 
     def analysis(self, project: Project, bench: Bench) -> Analysis:
         """Return a new analysis of a project, not started yet."""
+        ...
+
+    def speaks(self, text: str) -> bool:
+        """Whether a task is about this language by its own words: its name, its files, its way to name packages."""
+        ...
+
+    def survey(self, project: Project | None) -> Step:
+        """Find out what a session's first prompt says of a project, None: of the toolchain. Quick; needs no network."""
+        ...
+
+    def parse_survey(self, project: Project | None, output: StepOutput) -> Survey:
+        """Read what `survey` printed, as far as it came."""
+        ...
+
+    def named(self, text: str, survey: Survey) -> tuple[str, ...]:
+        """Return the libraries that a task names, surest first, as `exports` takes them: installed or standard ones.
+
+        Words that are plain English too (`base`, `time`) count only where they can't mean anything else.
+        """
         ...
 
     def version(self) -> Step:
