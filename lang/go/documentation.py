@@ -18,7 +18,7 @@ _MAJOR_VERSION = re.compile(r"^v\d+$")
 # Prints the import path of a package given by its path or by its name alone (chi for github.com/go-chi/chi/v5): the
 # project's own packages and imports come first, then the modules that go.mod names (one of the module graph's others
 # would make `go list` ask for an update), then the standard library.
-_FIND = r"""
+FIND_PACKAGE = r"""
 find_package() {
     go list -find "$1" 2>/dev/null && return
     {
@@ -33,7 +33,7 @@ find_package() {
 """
 
 _BY_NAME = (
-    _FIND
+    FIND_PACKAGE
     + r"""
 package=$(find_package "$1")
 [ -n "$package" ] || exit 1
@@ -49,7 +49,7 @@ exit 1
 """
 
 _NEAR = (
-    _FIND
+    FIND_PACKAGE
     + r"""
 package=
 [ -z "$2" ] || package=$(find_package "$2")
