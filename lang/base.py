@@ -200,6 +200,13 @@ class Language(Protocol):
         """Whether a file path is source that tests are expected for: neither a test nor build configuration."""
         ...
 
+    def tokens(self, path: str, text: str) -> Sequence[tuple[int, int]]:
+        """Return where the tokens of a text begin and end, in order; comments and strings are one each.
+
+        `text` may be a fragment of a file, cut anywhere. `()` for files whose tokens nobody knows.
+        """
+        ...
+
     @property
     def artefacts(self) -> tuple[str, ...]:
         """Git ignore patterns of what the tools write into the tree and nobody wants committed."""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from lang.base import BuildReport, Documentation, FileEdit, Project, Scope, Step, StepOutput, TestReport
 from lang.go import dependencies, diagnostics, documentation, scope, testing
 from lang.go.packages import patterns
+from lang.go.tokens import tokens
 
 TEST_TIMEOUT_S = 240
 """What one package's tests get before `go test` stops them with a dump of all goroutines."""
@@ -102,6 +103,10 @@ class Go:
     def is_code(self, path: str) -> bool:
         """Go files that are neither tests nor somebody else's."""
         return path.endswith(".go") and not self.is_test(path) and not _ignored(posixpath.dirname(path) or ".")
+
+    def tokens(self, path: str, text: str) -> Sequence[tuple[int, int]]:
+        """See `tokens.tokens`."""
+        return tokens(text) if path.endswith(".go") else ()
 
     @property
     def artefacts(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from lang.base import BuildReport, Documentation, FileEdit, Project, Scope, Step, StepOutput, TestReport
 from lang.ocaml import dependencies, diagnostics, documentation, layout, scope, scripts, testing
+from lang.ocaml.tokens import tokens
 
 _PACKAGE = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
 """What opam packages and findlib libraries can be called."""
@@ -82,6 +83,10 @@ class OCaml:
     def is_code(self, path: str) -> bool:
         """Modules, interfaces are not: what they say is tested where it is done."""
         return path.endswith((".ml", ".mll", ".mly", ".re")) and layout.owns(path) and not layout.is_test(path)
+
+    def tokens(self, path: str, text: str) -> Sequence[tuple[int, int]]:
+        """See `tokens.tokens`."""
+        return tokens(text) if path.endswith((".ml", ".mli")) else ()
 
     @property
     def artefacts(self) -> tuple[str, ...]:
