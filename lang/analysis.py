@@ -81,6 +81,8 @@ class Symbol:
     """Where its name stands in its definition."""
     end_line: int = 0
     """The definition's last line; 0 where that isn't known."""
+    first_line: int = 0
+    """Where the definition begins, its documentation included; 0 where that isn't known."""
 
 
 class Symbols(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from lang.analysis import Analysis, Bench
+    from lang.analysis import Analysis, Bench, Place, Symbol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +253,14 @@ class Language(Protocol):
 
     def parse_scope(self, project: Project, paths: Sequence[str], output: StepOutput) -> Scope:
         """Read what `scope` printed; where that says too little, the scope is the whole project."""
+        ...
+
+    def outline(self, path: str, text: str) -> tuple[Symbol, ...]:
+        """Return what a file defines by its syntax alone, in order, members after their owner; `()` for other files."""
+        ...
+
+    def mentions(self, path: str, text: str, name: str) -> tuple[Place, ...]:
+        """Return where an identifier stands in a file, comments and strings left out: namesakes too."""
         ...
 
     def analysis(self, project: Project, bench: Bench) -> Analysis:

@@ -6,8 +6,9 @@ import posixpath
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
+from lang.analysis import Place, Symbol
 from lang.base import BuildReport, Documentation, FileEdit, Project, Scope, Step, StepOutput, TestReport
-from lang.go import dependencies, diagnostics, documentation, scope, testing
+from lang.go import dependencies, diagnostics, documentation, scope, syntax, testing
 from lang.go.packages import patterns
 from lang.go.tokens import tokens
 
@@ -158,6 +159,14 @@ class Go:
     def parse_scope(self, project: Project, paths: Sequence[str], output: StepOutput) -> Scope:
         """See `scope.parse_scope`."""
         return scope.parse_scope(project, paths, output)
+
+    def outline(self, path: str, text: str) -> tuple[Symbol, ...]:
+        """See `syntax.outline`."""
+        return syntax.outline(path, text)
+
+    def mentions(self, path: str, text: str, name: str) -> tuple[Place, ...]:
+        """See `syntax.mentions`."""
+        return syntax.mentions(path, text, name)
 
     def version(self) -> Step:
         """The go command's."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+from lang.analysis import Place, Symbol
 from lang.base import BuildReport, Documentation, FileEdit, Project, Scope, Step, StepOutput, TestReport
-from lang.ocaml import dependencies, diagnostics, documentation, layout, scope, scripts, testing
+from lang.ocaml import dependencies, diagnostics, documentation, layout, scope, scripts, syntax, testing
 from lang.ocaml.tokens import tokens
 
 _PACKAGE = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
@@ -138,6 +139,14 @@ class OCaml:
     def parse_scope(self, project: Project, paths: Sequence[str], output: StepOutput) -> Scope:
         """See `scope.parse_scope`."""
         return scope.parse_scope(project, paths, output)
+
+    def outline(self, path: str, text: str) -> tuple[Symbol, ...]:
+        """See `syntax.outline`."""
+        return syntax.outline(path, text)
+
+    def mentions(self, path: str, text: str, name: str) -> tuple[Place, ...]:
+        """See `syntax.mentions`."""
+        return syntax.mentions(path, text, name)
 
     def version(self) -> Step:
         """The compiler's and dune's."""
