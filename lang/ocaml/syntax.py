@@ -39,9 +39,9 @@ def outline(path: str, text: str) -> tuple[Symbol, ...]:
         return ()
     word = posixpath.splitext(posixpath.basename(path))[0]
     module = word[:1].upper() + word[1:]
-    source = _parsed(path, text)
+    source = parsed(path, text)
     if source.root.has_error:
-        return piecewise(text, _ITEM, lambda piece: _symbols(path, _parsed(path, piece), module))
+        return piecewise(text, _ITEM, lambda piece: _symbols(path, parsed(path, piece), module))
     return _symbols(path, source, module)
 
 
@@ -49,14 +49,15 @@ def mentions(path: str, text: str, name: str) -> tuple[Place, ...]:
     """Return where an identifier stands in a file, comments and strings left out; an operator may have parentheses."""
     if not path.endswith((".ml", ".mli")):
         return ()
-    return _parsed(path, text).mentions(path, name.strip("() "), _IDENTIFIERS)
+    return parsed(path, text).mentions(path, name.strip("() "), _IDENTIFIERS)
 
 
 def _symbols(path: str, source: Source, module: str) -> tuple[Symbol, ...]:
     return tuple(_File(path=path, source=source).items(source.root, (module,)))
 
 
-def _parsed(path: str, text: str) -> Source:
+def parsed(path: str, text: str) -> Source:
+    """Return a file parsed: an interface by `.mli`, anything else as an implementation."""
     return Source(text, _interface if path.endswith(".mli") else _implementation)
 
 
