@@ -171,6 +171,11 @@ async def base_tree(container: Container, base: str) -> str:
     return base or (await _git(container, "hash-object", "-t", "tree", "-w", "/dev/null")).strip()
 
 
+async def tree_of(container: Container, commit: str) -> str:
+    """Return the name of a commit's tree. Raises RepositoryError, ContainerDied."""
+    return (await _git(container, "rev-parse", "--verify", f"{commit}^{{tree}}")).strip()
+
+
 async def lay_out_tree(container: Container, commit: str, folder: str) -> None:
     """Write the files of a commit, or of a tree, to `folder` in the container as a repository of its own.
 

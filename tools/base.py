@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from containers.base import Container
 from lang.base import Language
+
+if TYPE_CHECKING:
+    from tools.analyses import Analyses
+    from tools.checks import Checks
+    from tools.review import Review
 
 Effect = Literal["read", "write", "execute", "network"]
 """The most that a call may do to the container."""
@@ -64,6 +69,12 @@ class ToolContext:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     """Variables for every command: caches, colours off."""
     on_output: Callable[[str], None] = _ignore
+    analyses: Analyses | None = None
+    """The session's analyses; None where there are none: tools then go by syntax alone."""
+    checks: Checks | None = None
+    """The session's checks; None outside of a session: tools then check the workspace as it lies there, by itself."""
+    review: Review | None = None
+    """Says what is wrong in words, with remedies, each thing once."""
 
 
 class Tool(Protocol):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from containers.base import WORKSPACE, Container
-from lang.base import BuildReport, Language, Project, Step, StepOutput, TestReport
+from lang.base import BuildReport, Language, Project, Scope, Step, StepOutput, TestReport
 from tools.check_report import CheckReport, ProjectReport
 from tools.steps import Runner
 from tools.tree import projects
@@ -28,12 +28,12 @@ async def run_check(
     *,
     root: str = WORKSPACE,
     packages: Sequence[str] = (),
+    scopes: Mapping[Project, Scope] | None = None,
     run: str = "",
     parts: Sequence[Part] = ALL_PARTS,
     on_output: Callable[[str], None] = _ignore,
     output_folder: str = "/tmp/bactrian",
     label: str = "check",
-    environment: Mapping[str, str] | None = None,
 ) -> CheckReport:
     """Check a tree, one project and one step after the other.
 
@@ -42,35 +42,46 @@ async def run_check(
         languages: Whose projects are looked for.
         root: The tree's directory; paths in the report are relative to it.
         packages: Narrows every step, as the user names packages; empty for all.
+        scopes: Narrows each project's steps instead; projects that it doesn't name are left out.
         run: Narrows the tests to names that match.
         parts: The steps to run. Tests run even where the build failed: other packages may have some.
         on_output: Gets a line after every step.
         output_folder: Where each step's whole output is kept, as `LABEL-LANGUAGE[-ROOT]-PART.log`.
         label: What those files begin with; another one for every check.
-        environment: Variables for every command.
 
     Raises ContainerDied. *Not* an exception: no project, a missing toolchain, red of any kind.
     """
     started = time.monotonic()
-    runner = Runner(container=container, root=root, environment=environment or {})
-    check = _Check(runner=runner, packages=packages, run=run, on_output=on_output, prefix=f"{output_folder}/{label}")
-    found = await projects(container, languages, root)
-    reports = [await check.project(language, project, parts) for language, project in found]
+    check = _Check(
+        runner=Runner(container=container, root=root),
+        run=run,
+        on_output=on_output,
+        prefix=f"{output_folder}/{label}",
+    )
+    reports: list[ProjectReport] = []
+    for language, project in await projects(container, languages, root):
+        chosen = packages
+        if scopes is not None:
+            if project not in scopes:
+                continue
+            chosen = scopes[project].packages
+        reports.append(await check.project(language, project, parts, chosen))
     return CheckReport(projects=tuple(reports), seconds=time.monotonic() - started)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Check:
     runner: Runner
-    packages: Sequence[str]
     run: str
     on_output: Callable[[str], None]
     prefix: str
 
-    async def project(self, language: Language, project: Project, parts: Sequence[Part]) -> ProjectReport:
+    async def project(
+        self, language: Language, project: Project, parts: Sequence[Part], packages: Sequence[str]
+    ) -> ProjectReport:
         report = ProjectReport(project=project)
         for part in parts:
-            step = self._step(language, project, part)
+            step = self._step(language, project, part, packages)
             if step is None:
                 continue
             kept = f"{self.prefix}-{_slug(project)}-{part}.log"
@@ -81,14 +92,14 @@ class _Check:
             self._tell(project, part, ok=_ok(report, part), seconds=time.monotonic() - started)
         return report
 
-    def _step(self, language: Language, project: Project, part: Part) -> Step | None:
+    def _step(self, language: Language, project: Project, part: Part, packages: Sequence[str]) -> Step | None:
         match part:
             case "build":
-                return language.build(project, self.packages)
+                return language.build(project, packages)
             case "vet":
-                return language.vet(project, self.packages)
+                return language.vet(project, packages)
             case "test":
-                return language.test(project, self.packages, self.run)
+                return language.test(project, packages, self.run)
 
     def _tell(self, project: Project, part: Part, *, ok: bool, seconds: float) -> None:
         where = "" if project.root == "." else f" in {project.root}"

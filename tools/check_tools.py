@@ -1,14 +1,16 @@
-"""The tools `check` and `test`."""
+"""The tools `check` and `test`: the harness's own check, when the model asks for it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
 
+from containers.git import RepositoryError
 from tools.base import ToolContext, ToolError, ToolResult, ToolSpec
-from tools.check import run_check
-from tools.check_report import CheckReport
+from tools.check import ALL_PARTS, Part, run_check
+from tools.checks import Checked
+from tools.comparison import Comparison, alone
 from tools.kept import keep
 from tools.report import headline, render, table
 from tools.text import brief
@@ -16,18 +18,18 @@ from tools.text import brief
 _PACKAGES: Mapping[str, Any] = {
     "type": "array",
     "items": {"type": "string"},
-    "description": "Directories or package names; default all.",
+    "description": "Directories or package names.",
 }
 
 
 class Check:
-    """Builds, vets and tests, as the harness does at the end."""
+    """Builds, vets and tests what differs from the base, or what it is told to."""
 
     spec = ToolSpec(
         name="check",
         description=(
-            "Build, vet and run the tests. Returns only what is wrong: errors as file:line:column, failed tests "
-            "with their output. The harness does the same after `finish`."
+            "Build, vet and test what you changed and all that depends on it, or the packages named. Shows what is "
+            "worse than before you. It runs by itself after every reply that writes files."
         ),
         parameters={"type": "object", "properties": {"packages": _PACKAGES}, "additionalProperties": False},
         effect="execute",
@@ -37,20 +39,12 @@ class Check:
         self._numbers = count(1)
 
     def summary(self, arguments: Mapping[str, Any]) -> str:
-        return brief(*(arguments.get("packages") or ["everything"]))
+        return brief(*(arguments.get("packages") or ["what changed"]))
 
     async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         label = f"check-{next(self._numbers)}"
-        report = await run_check(
-            context.container,
-            context.languages,
-            packages=arguments.get("packages", ()),
-            on_output=context.on_output,
-            output_folder=context.output_folder,
-            label=label,
-            environment=context.environment,
-        )
-        return await answer(report, context, label)
+        scope, compared = await _check(arguments, context, ALL_PARTS, label)
+        return await _answer(scope, compared, context, label)
 
 
 class RunTests:
@@ -78,30 +72,56 @@ class RunTests:
 
     async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
         label = f"test-{next(self._numbers)}"
+        scope, compared = await _check(arguments, context, ("test",), label)
+        if arguments.get("run") and compared.green and not compared.report.cases:
+            raise ToolError(f"No test matches {arguments['run']!r}; `run` is a regular expression for tests' names.")
+        return await _answer(scope, compared, context, label)
+
+
+async def _check(
+    arguments: Mapping[str, Any], context: ToolContext, parts: Sequence[Part], label: str
+) -> tuple[str, Comparison]:
+    """Check as the arguments say; return what was looked at, and what it was like."""
+    packages, run = arguments.get("packages", ()), arguments.get("run", "")
+    if context.checks is None:
         report = await run_check(
             context.container,
             context.languages,
-            packages=arguments.get("packages", ()),
-            run=arguments.get("run", ""),
-            parts=("test",),
+            packages=packages,
+            run=run,
+            parts=parts,
             on_output=context.on_output,
             output_folder=context.output_folder,
             label=label,
-            environment=context.environment,
         )
-        if arguments.get("run") and report.green and not report.cases:
-            raise ToolError(f"No test matches {arguments['run']!r}; `run` is a regular expression for tests' names.")
-        return await answer(report, context, label)
+        return "", alone(report)
+    try:
+        checked: Checked = await context.checks.check(
+            packages=packages,
+            whole=parts != ALL_PARTS,
+            run=run,
+            parts=parts,
+            on_output=context.on_output,
+            output_folder=context.output_folder,
+            label=label,
+        )
+    except RepositoryError as error:
+        raise ToolError(f"Not checked: {error}.") from error
+    doubt = "" if checked.base_known else " (the base is still being checked: some of it may be old)"
+    return checked.scope + doubt, checked.comparison
 
 
-async def answer(report: CheckReport, context: ToolContext, label: str) -> ToolResult:
-    """Return a report as a tool's result; where it had to be cut the whole is kept and named."""
-    rendered = render(report)
-    content = rendered.text
+async def _answer(scope: str, compared: Comparison, context: ToolContext, label: str) -> ToolResult:
+    """Return a check as a tool's result; where it had to be cut the whole is kept and named."""
+    rendered = render(compared)
+    content = await context.review.in_words(compared) if context.review else rendered.text
+    if scope and compared.report.projects:
+        content = f"Checked {scope}: {content}"
     if rendered.cut:
-        kept = await keep(context, f"{label}.txt", render(report, limit=None).text)
+        kept = await keep(context, f"{label}.txt", render(compared, limit=None).text)
         everything = f"Everything: {kept}" if kept else "The rest can't be kept: /tmp takes no more"
         content += f"\n\n[{everything}; the tools' own output: {context.output_folder}/{label}-*.log]"
-    elif report.projects and not report.green:
+    elif compared.report.projects and not compared.green:
         content += f"\n\n[The tools' own output: {context.output_folder}/{label}-*.log]"
-    return ToolResult(content=content, display="\n".join(part for part in (headline(report), table(report)) if part))
+    shown = "\n".join(part for part in (headline(compared), table(compared)) if part)
+    return ToolResult(content=content, display=shown)

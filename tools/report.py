@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lang.base import Diagnostic, TestCase
-from tools.check_report import CheckReport, PackageRow
+from tools.check_report import PackageRow
+from tools.comparison import GONE, SKIPPED, Comparison, Told, told_as
 from tools.text import clean, lines_of, plural, shorten
 
 LIMIT_CHARACTERS = 8000
@@ -15,6 +16,12 @@ _HEAD_LINES, _TAIL_LINES = 25, 15
 _LINE_CHARACTERS = 300
 _NOTE_LINES = 30
 _GREEN_WARNINGS = 10
+_PLACES = 5
+"""How many places of one repeated message are named."""
+_STILL = 10
+UNSEEN = (GONE, SKIPPED)
+"""Regressions that no error and no failed test shows."""
+
 
 NO_PROJECT = "There is nothing to check: no project was found. A go.mod or a dune-project makes one."
 
@@ -27,30 +34,34 @@ class Rendered:
     cut: bool
 
 
-def headline(report: CheckReport) -> str:
+def headline(compared: Comparison) -> str:
     """Return the report in one line."""
+    report = compared.report
     if not report.projects:
         return NO_PROJECT
     rows = report.rows
-    passed, failed, skipped = (_sum(rows, name) for name in ("passed", "failed", "skipped"))
+    passed, skipped = _sum(rows, "passed"), _sum(rows, "skipped")
+    failed = len(compared.failures)
     ran = "no tests ran" if not passed + failed else f"{failed} of {passed + failed} tests failed"
     if passed and not failed:
         ran = f"{plural(passed, 'test')} passed"
     ran += f" ({skipped} skipped)" if skipped else ""
     built = any(project.build is not None for project in report.projects)
     packages = plural(len(rows), "package")
-    unbuilt, unvetted = (sum(getattr(row, part) == "failed" for row in rows) for part in ("build", "vet"))
+    bad = [row for row in rows if row.package in compared.red]
+    unbuilt, unvetted = (sum(getattr(row, part) == "failed" for row in bad) for part in ("build", "vet"))
     if unbuilt:
         packages = f"{unbuilt} of {packages} failed to build"
     elif built:
         packages += " built"
     packages += f", {unvetted} failed vet" if unvetted else ""
-    return f"{'Green' if report.green else 'Red'}: {packages}, {ran}, {report.seconds:.1f} s."
+    old = f", {len(compared.old)} red as before you" if compared.old else ""
+    return f"{'Green' if compared.green else 'Red'}: {packages}, {ran}{old}, {report.seconds:.1f} s."
 
 
-def table(report: CheckReport) -> str:
-    """Return a table of the packages with problems and a count of the others; empty if there are none with any."""
-    bad = [row for row in report.rows if not row.green]
+def table(compared: Comparison) -> str:
+    """Return a table of the packages with new problems and a count of the others; empty if there are none with any."""
+    bad = [row for row in compared.report.rows if not row.green and row.package in compared.red]
     if not bad:
         return ""
     columns = [
@@ -62,33 +73,69 @@ def table(report: CheckReport) -> str:
     told = [column for column in columns if set(column[1:]) != {"-"}]
     padded = [[cell.ljust(max(map(len, column))) for cell in column] for column in told]
     lines = ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
-    others = len(report.rows) - len(bad)
+    others = len(compared.report.rows) - len(bad)
     if others:
-        lines.append(f"{plural(others, 'other package')}: nothing found.")
+        lines.append(f"{plural(others, 'other package')}: nothing new.")
     return "\n".join(lines)
 
 
-def render(report: CheckReport, limit: int | None = LIMIT_CHARACTERS) -> Rendered:
-    """Return the report for the model, of about `limit` characters at most; None shows everything."""
-    head = [headline(report), table(report)]
+def render(
+    compared: Comparison,
+    limit: int | None = LIMIT_CHARACTERS,
+    *,
+    remedies: Mapping[Diagnostic, str] | None = None,
+    told: Collection[Told] = (),
+) -> Rendered:
+    """Return what is new, for the model, in about `limit` characters at most; None shows everything.
+
+    `remedies` go below their errors. What is in `told` was shown before: only its place is.
+    """
+    head = [headline(compared), table(compared)]
     room = _Room(limit=None if limit is None else limit - sum(map(len, head)))
-    errors = [one for one in report.diagnostics if one.severity == "error"]
-    warnings = [one for one in report.diagnostics if one.severity == "warning"]
-    if report.green and limit is not None:
+    errors = [one for one in compared.errors if told_as(one) not in told]
+    failed = [case for case in compared.failures if told_as(case) not in told]
+    warnings = [one for one in compared.warnings if told_as(one) not in told]
+    if compared.green and limit is not None:
         room.cut = len(warnings) > _GREEN_WARNINGS
         warnings = warnings[:_GREEN_WARNINGS]
-    failed = [case for case in report.cases if case.status == "failed"]
-    notes = [note for project in report.projects if not project.green for note in project.notes]
     # Half of the room at most for the errors where tests failed too: each kind is to be seen.
     share = 0.5 if failed and errors else 0.8
     parts = [
         *head,
-        room.fill("", [_diagnostic(one) for one in errors], "error", share),
+        "\n".join(str(each) for each in compared.regressions if each.how in UNSEEN or each.name == each.package),
+        room.fill("", findings(errors, remedies or {}), "error", share),
         room.fill("Failed tests:", [_case(case, whole=limit is None) for case in failed], "failed test", 1.0),
-        room.fill("", [_note(note, whole=limit is None) for note in notes], "note", 1.0),
-        room.fill("Warnings:", [_diagnostic(one) for one in warnings], "warning", 1.0),
+        room.fill("", [_note(note, whole=limit is None) for note in compared.notes], "note", 1.0),
+        room.fill("Warnings:", findings(warnings, remedies or {}), "warning", 1.0),
+        _still([one for one in (*compared.errors, *compared.failures) if told_as(one) in told]),
     ]
     return Rendered(text="\n\n".join(part for part in parts if part), cut=room.cut)
+
+
+def findings(found: Sequence[Diagnostic], remedies: Mapping[Diagnostic, str]) -> list[str]:
+    """Return diagnostics with their remedies, those of the same words folded into one."""
+    alike: dict[str, list[Diagnostic]] = {}
+    for one in found:
+        alike.setdefault(one.message, []).append(one)
+    shown: list[str] = []
+    for same in alike.values():
+        lines = [_diagnostic(same[0])]
+        if len(same) > 1:
+            places = ", ".join(_place(one) for one in same[1 : 1 + _PLACES])
+            more = f" and {len(same) - 1 - _PLACES} more" if len(same) > 1 + _PLACES else ""
+            lines.append(f"  the same at {places}{more}")
+        lines += [f"  {line}" for line in lines_of(remedies.get(same[0], ""))]
+        shown.append("\n".join(lines))
+    return shown
+
+
+def _still(found: Sequence[Diagnostic | TestCase]) -> str:
+    """Name what was shown before and is still there."""
+    if not found:
+        return ""
+    names = [_place(one) if isinstance(one, Diagnostic) else f"{one.package} {one.name}" for one in found]
+    more = f" and {len(names) - _STILL} more" if len(names) > _STILL else ""
+    return f"Told before and still so: {', '.join(names[:_STILL])}{more}."
 
 
 @dataclass(slots=True, kw_only=True)
@@ -129,8 +176,12 @@ def _tests(row: PackageRow) -> str:
     return ", ".join(f"{count} {word}" for word, count in counts if count) or "-"
 
 
+def _place(one: Diagnostic) -> str:
+    return ":".join([one.path or one.package, *(str(number) for number in (one.line, one.column) if number)])
+
+
 def _diagnostic(one: Diagnostic) -> str:
-    place = ":".join([one.path or one.package, *(str(number) for number in (one.line, one.column) if number)])
+    place = _place(one)
     message = "\n  ".join(_middle(lines_of(one.message), _MESSAGE_LINES, 0))
     return f"{place}: {message}" if place else message
 

@@ -1,0 +1,202 @@
+"""What a reply's writes bring back unasked: what the formatter changed, new findings with their remedies, a check.
+
+Everything is found out once, after all calls of a reply: what stands between two edits is nobody's error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from containers.base import Container
+from containers.git import RepositoryError
+from lang.base import Diagnostic, FileEdit
+from tools.analyses import Analyses
+from tools.base import Change
+from tools.checks import Checked, Checks
+from tools.comparison import Comparison, Told, new_findings, told_as
+from tools.diff import change, snippets
+from tools.paths import file_errors
+from tools.report import findings, headline, render
+from tools.text import decode, encode, plural
+from tools.tree import changes, snapshot
+
+CHECK_S = 60.0
+"""What an unasked check may take; a longer one is the model's, or the verdict's, to ask for."""
+_DIAGNOSTICS_S = 10.0
+_REMEDIES = 8
+"""How many findings of one answer get a remedy: the first are those that the others follow from."""
+_REMEDIES_S = 6.0
+_POLISHED_LINES = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """What is said to a reply's writes. `by_path` belongs to what wrote the file; `rest` to nobody in particular."""
+
+    by_path: Mapping[str, str] = field(default_factory=dict[str, str])
+    rest: str = ""
+    changes: tuple[Change, ...] = ()
+    """What formatter and safe fixes wrote."""
+    errors: int = 0
+    checked: Checked | None = None
+
+
+def _ignore(_: str) -> None:
+    pass
+
+
+@dataclass(slots=True, kw_only=True)
+class Review:
+    """One session's reviews, one at a time. Methods raise ContainerDied."""
+
+    container: Container
+    analyses: Analyses
+    checks: Checks
+    _told_findings: frozenset[Told] = frozenset()
+    """What was shown and is still there: it is not shown again until it changes."""
+    _told_failures: frozenset[Told] = frozenset()
+    _seen: str = ""
+    """The tree at the end of the last review."""
+    _written: set[str] = field(default_factory=set[str])
+
+    async def start(self) -> None:
+        """Remember the files as they are now."""
+        self._seen = await snapshot(self.container)
+
+    async def after(self, *, check: bool = True, on_output: Callable[[str], None] = _ignore) -> Reviewed:
+        """Polish what was written since the last review, whoever wrote it, and say what is wrong with it.
+
+        New errors come alone. Without any the changed packages and their dependents are checked, if `check`.
+        """
+        written = await changes(self.container, self._seen)
+        if not written:
+            return Reviewed()
+        paths = [each.path for each in written]
+        self._written |= set(paths)
+        await self.analyses.changed(paths)
+        edits = await self.polish(paths)
+        self._seen = await snapshot(self.container)
+        by_path = {path: text for path, (_, text) in edits.items()}
+        polished = tuple(each for each, _ in edits.values())
+        found = await self.analyses.diagnostics(paths, timeout_s=_DIAGNOSTICS_S)
+        new = self._new(found.diagnostics)
+        errors = [one for one in new if one.severity == "error"]
+        for path, text in (await self._told(errors or new)).items():
+            by_path[path] = f"{by_path[path]}\n{text}" if path in by_path else text
+        rest = [by_path.pop(path) for path in list(by_path) if path not in paths]
+        rest += [found.note] if found.note else []
+        checked: Checked | None = None
+        if check and not errors:
+            checked, told = await self._check(on_output)
+            rest.append(told)
+        return Reviewed(
+            by_path=by_path,
+            rest="\n".join(part for part in rest if part),
+            changes=polished,
+            errors=len(errors),
+            checked=checked,
+        )
+
+    async def polish(self, paths: Collection[str]) -> dict[str, tuple[Change, str]]:
+        """Format files and mend what can only be mended one way; return what that changed, and how to say it."""
+        done: dict[str, tuple[Change, str]] = {}
+        for path in paths:
+            before = await self._text_at(self._seen, path)
+            now = await self._text(path)
+            if now is None:
+                continue
+            edit = await self.analyses.polished(path, before)
+            if edit is not None and edit.content != now:
+                done |= {edit.path: await self._apply(edit, now)}
+        if done:
+            await self.analyses.changed(done)
+        return done
+
+    async def in_words(self, compared: Comparison) -> str:
+        """Return a check for the model: what is new with its remedies, what was told before by its place alone."""
+        told = self._told_findings | self._told_failures
+        fresh = [one for one in compared.errors if told_as(one) not in told]
+        text = render(compared, remedies=await self._remedies(fresh), told=told).text
+        self._told_findings = frozenset(map(told_as, (*compared.errors, *compared.warnings)))
+        self._told_failures = frozenset(map(told_as, compared.failures))
+        return text
+
+    # What is wrong
+
+    def _new(self, found: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+        """Leave out what the base has; while that is not known, what stands in files that nobody has touched."""
+        base = self.checks.base_now()
+        if base is None:
+            return tuple(one for one in found if one.path in self._written)
+        return new_findings(base.diagnostics, found)
+
+    async def _told(self, found: Sequence[Diagnostic]) -> dict[str, str]:
+        """Return what is said of findings by the file that it is said beside."""
+        fresh = [one for one in found if told_as(one) not in self._told_findings]
+        remedies = await self._remedies(fresh)
+        said: dict[str, str] = {}
+        for path in dict.fromkeys(one.path for one in found):
+            here = [one for one in fresh if one.path == path]
+            old = sum(one.path == path for one in found) - len(here)
+            lines = findings(here, remedies)
+            lines += [f"{path}: {plural(old, 'finding')} told before still there"] if old else []
+            said[path] = "\n".join(lines)
+        self._told_findings = frozenset(map(told_as, found))
+        return said
+
+    async def _remedies(self, found: Sequence[Diagnostic]) -> dict[Diagnostic, str]:
+        """Ask for the first findings' remedies, side by side, in bounded time; those that don't come are left out."""
+        first = list({one.message: one for one in reversed(found)}.values())[::-1][:_REMEDIES]
+        tasks = {one: asyncio.create_task(self.analyses.remedy(one)) for one in first}
+        if not tasks:
+            return {}
+        try:
+            await asyncio.wait(tasks.values(), timeout=_REMEDIES_S)
+        finally:
+            for task in tasks.values():
+                task.cancel()
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
+        return {one: task.result() for one, task in tasks.items() if not task.cancelled() and task.exception() is None}
+
+    async def _check(self, on_output: Callable[[str], None]) -> tuple[Checked | None, str]:
+        try:
+            async with asyncio.timeout(CHECK_S):
+                checked = await self.checks.check(on_output=on_output)
+        except TimeoutError:
+            return None, f"Not checked: that takes more than {CHECK_S:.0f} s. Call check, or finish."
+        except RepositoryError as error:
+            return None, f"Not checked: {error}."
+        if not checked.scopes or not checked.comparison.report.projects:
+            return None, ""
+        if checked.comparison.green and not checked.comparison.warnings:
+            return checked, f"Checked {checked.scope}: {headline(checked.comparison)}"
+        doubt = "" if checked.base_known else "\nThe base is still being checked: some of it may be old."
+        return checked, f"Checked {checked.scope}: {await self.in_words(checked.comparison)}{doubt}"
+
+    # Files
+
+    async def _apply(self, edit: FileEdit, now: str) -> tuple[Change, str]:
+        with file_errors(edit.path):
+            await self.container.write(edit.path, encode(edit.content))
+        return change(edit.path, now, edit.content), _said_of(edit, now)
+
+    async def _text(self, path: str) -> str | None:
+        try:
+            decoded = decode(await self.container.read(path))
+        except OSError:
+            return None
+        return decoded.text if decoded and decoded.utf8 else None
+
+    async def _text_at(self, tree: str, path: str) -> str | None:
+        argv = ["git", "cat-file", "blob", f"{tree}:{path}"]
+        shown = await self.container.exec(argv, limit_bytes=8 << 20)
+        return shown.stdout.text() if shown.exit_code == 0 else None
+
+
+def _said_of(edit: FileEdit, now: str) -> str:
+    """Say what the formatter changed; of white space alone nobody needs to see the lines."""
+    if "".join(now.split()) == "".join(edit.content.split()):
+        return f"{edit.path} was formatted (white space only)."
+    return f"{edit.path} was formatted; it now reads:\n{snippets(now, edit.content, context=0, limit=_POLISHED_LINES)}"
