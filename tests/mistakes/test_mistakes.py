@@ -1,4 +1,4 @@
-"""The first feedback after a mistake is enough to mend it: tests/data/mistakes/README.md says how a mistake is written."""
+"""The first feedback after a mistake is enough to mend it; tests/data/mistakes/README.md says more."""
 
 from __future__ import annotations
 
