@@ -1,52 +1,116 @@
-"""What the model is told before the first turn: how the harness works, and the repository at hand."""
+"""What the model is told before the first turn: how the harness works, then the repository at hand and the task.
+
+The system prompt says nothing of the repository, so that a provider's prefix cache holds it, and the tools before it,
+from session to session. What is special to this one opens the first message, once and unchanged.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from lang.base import Language, Project
+from agent.tree import tree
+from lang.analysis import Symbol
+from lang.base import Language
+from tools.survey import Findings, Interface, Surveyed
 
-TREE_FILES = 80
+TREE_CHARACTERS = 6_000
+INTERFACES_CHARACTERS = 8_000
+NAMED_CHARACTERS = 4_000
+"""What one library that the task names may take of it."""
+USED_CHARACTERS = 1_800
+"""What one that the project uses may."""
+RULES_CHARACTERS = 6_000
+OUTLINE_CHARACTERS = 2_500
 
 INSTRUCTIONS = """\
 You are Bactrian, a coding agent for {languages}. You work alone in a Linux container; /workspace is a git clone of \
-the user's repository, and nobody can answer questions: where the task leaves something open, decide and say so in \
-the summary. What you build is a whole, tested package, not a sketch.
+the user's repository. Nobody answers questions: where the task leaves something open, decide and say so in the \
+summary. What you build is a whole, tested package, not a sketch.
 
-How the harness works:
-- The run ends when you call finish and the harness's own build and tests of the whole tree are green: everything \
-builds, nothing that passed before fails, and new code comes with new tests that ran. Otherwise you are told what is \
-red.
-- Each reply costs a round trip, so do much in one: calls run in the order given. Write all files in one reply and \
-put finish beside the last edits; a check of your own before it is not needed.
-- Look an API up with docs before you use it from memory: it answers from the version in use.
-- The harness formats, commits and hands the branch over. Don't use git for that."""
-
-
-def system_prompt(
-    languages: Sequence[Language], projects: Sequence[Project], files: Sequence[str], toolchains: Sequence[str] = ()
-) -> str:
-    """Return the system prompt for a session; it stays the same for the whole of it.
-
-    `files` are the tree's paths, `projects` what the languages found among them, `toolchains` lines with versions.
-    """
-    present = {project.language for project in projects}
-    # In a repository without a project yet, any language may be asked for.
-    relevant = [language for language in languages if not present or language.name in present]
-    names = " and ".join(language.title for language in relevant)
-    parts = [INSTRUCTIONS.format(languages=names)]
-    parts += [f"{language.title}: {language.guidance}" for language in relevant]
-    if toolchains:
-        parts.append("Installed: " + "; ".join(toolchains))
-    parts.append(_repository(projects, files))
-    return "\n\n".join(parts)
+- Every reply sends this whole conversation again, so do much in one: calls run in the order given. Write all files, \
+tests among them, in one reply and put finish beside them.
+- After a reply that wrote files the harness formats them, mends their imports and checks what they touch; what is \
+newly wrong comes back with the results, with what is known to mend it. Don't ask for it.
+- finish builds and tests the whole tree. The run ends when that is green: everything builds, nothing that passed \
+before fails, new code comes with new tests that ran. Otherwise you are told what is red.
+- What the first message says of the repository and its libraries was read just now: don't look at it again. For an \
+API that isn't there, docs answers from the version in use.
+- The harness commits and hands the branch over: no git for that."""
 
 
-def _repository(projects: Sequence[Project], files: Sequence[str]) -> str:
-    if not files:
-        return "The repository is empty."
-    listed = sorted(files, key=lambda path: (path.count("/"), path))[:TREE_FILES]
-    more = f"\n[and {len(files) - len(listed)} more files]" if len(files) > len(listed) else ""
-    found = [f"{project.language} project in {project.root}" for project in projects]
-    told = f" ({', '.join(found)})" if found else " (no project yet)"
-    return f"The repository{told} has these files:\n" + "\n".join(sorted(listed)) + more
+def system_prompt(languages: Sequence[Language]) -> str:
+    """Return the system prompt for a session about these languages."""
+    names = " and ".join(language.title for language in languages)
+    return "\n\n".join(
+        [
+            INSTRUCTIONS.format(languages=names),
+            *(f"{language.title}: {language.guidance}" for language in languages),
+        ]
+    )
+
+
+def first_message(findings: Findings, task: str) -> str:
+    """Return the first message of a session: what was found out about the repository, then the task."""
+    parts = [part for part in _parts(findings) if part]
+    return "\n\n".join([*parts, f"# The task\n{task.strip()}"])
+
+
+def _parts(findings: Findings) -> Iterator[str]:
+    yield f"# The repository\n{_outline(findings)}"
+    yield from (_surveyed(each) for each in findings.surveys)
+    yield "\n".join([*_commands(findings), *findings.recipes])
+    path, text = findings.rules
+    if text.strip():
+        yield _file(path, _cut(text, RULES_CHARACTERS))
+    yield from (_file(path, text) for path, text in findings.texts.items())
+    yield from (_declarations(path, symbols) for path, symbols in findings.outlines.items() if symbols)
+    yield from _interfaces(findings.interfaces)
+
+
+def _outline(findings: Findings) -> str:
+    if not findings.files:
+        return "It is empty."
+    if findings.whole:
+        rest = [path for path in findings.files if path not in findings.texts]
+        return "All of it is below" + (f", but for {' '.join(rest)}." if rest else ".")
+    count = f"{len(findings.files)} files" if len(findings.files) > 1 else "1 file"
+    projects = findings.projects
+    none = ", no project of a language you work in" if not projects else ""
+    return f"{count}{none}:\n{tree(findings.files, TREE_CHARACTERS)}"
+
+
+def _surveyed(each: Surveyed) -> str:
+    return "\n".join(each.survey.facts)
+
+
+def _commands(findings: Findings) -> Iterator[str]:
+    there = [name for name, found in findings.commands.items() if found]
+    missing = [name for name, found in findings.commands.items() if not found]
+    if there and missing:
+        yield f"In the shell: {', '.join(there)}; not: {', '.join(missing)}."
+
+
+def _file(path: str, text: str) -> str:
+    return f"--- {path}\n{text.rstrip()}"
+
+
+def _declarations(path: str, symbols: Sequence[Symbol]) -> str:
+    lines = [f"{symbol.place.line if symbol.place else 0}: {symbol.signature or symbol.name}" for symbol in symbols]
+    return f"--- {path}, what it declares by line\n{_cut(chr(10).join(lines), OUTLINE_CHARACTERS)}"
+
+
+def _interfaces(interfaces: Sequence[Interface]) -> Iterator[str]:
+    left = INTERFACES_CHARACTERS
+    for interface in sorted(interfaces, key=lambda each: not each.named):
+        text = _cut(interface.text, min(left, NAMED_CHARACTERS if interface.named else USED_CHARACTERS))
+        if len(text) < min(200, len(interface.text)):
+            return
+        left -= len(text)
+        yield f"--- {interface.name} exports\n{text}"
+
+
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text.rstrip()
+    head = text[: max(0, limit - 60)].rpartition("\n")[0]
+    return f"{head}\n[{len(text) - len(head)} characters more]" if head else ""

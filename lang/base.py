@@ -286,10 +286,6 @@ class Language(Protocol):
         """
         ...
 
-    def version(self) -> Step:
-        """Print the toolchain's version in one line."""
-        ...
-
     def add_dependency(self, project: Project, name: str, version: str | None) -> tuple[Step, ...]:
         """Fetch a dependency and record it; steps run in order and stop at the first that fails.
 

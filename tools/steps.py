@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from containers.base import WORKSPACE, Container
@@ -44,10 +43,3 @@ class Runner:
         if self.root == WORKSPACE:
             return output
         return re.sub(rf"{re.escape(self.root)}(?![\w.-])", WORKSPACE, output)
-
-
-async def toolchains(container: Container, languages: Sequence[Language]) -> tuple[str, ...]:
-    """Return a line with the version of each language's toolchain that is there. Raises ContainerDied."""
-    runner = Runner(container=container)
-    told = await asyncio.gather(*(runner.run(language, language.version()) for language in languages))
-    return tuple(output.stdout.strip() for output in told if output.exit_code == 0 and output.stdout.strip())

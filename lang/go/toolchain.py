@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from lang.analysis import Place, Symbol
-from lang.base import BuildReport, Documentation, FileEdit, Project, Scope, Step, StepOutput, TestReport
-from lang.go import dependencies, diagnostics, documentation, scope, syntax, testing
+from lang.base import BuildReport, Documentation, FileEdit, Project, Scope, Step, StepOutput, Survey, TestReport
+from lang.go import dependencies, diagnostics, documentation, scope, surveys, syntax, testing
 from lang.go.packages import patterns
 from lang.go.tokens import tokens
 
@@ -28,9 +28,9 @@ _ENVIRONMENT: Mapping[str, str] = MappingProxyType(
 )
 
 _GUIDANCE = """\
-Name packages ./... or ./dir. Add modules with add_dependency once there is a go.mod. `go mod tidy` runs before the
-check at the end. Tests belong beside the code in *_test.go; they run without -race. Vet's printf-like findings are
-errors, its others warnings."""
+A new module in one reply: go.mod, then add_dependency for each module it needs, then the files. `go mod tidy` runs at
+finish. Packages are named ./... or ./dir. Tests run without -race; vet's printf-like findings are errors, its others
+warnings."""
 
 # `go build` alone leaves test files out, and vet stops at a package's first type error. `go list -export` compiles
 # everything, tests included, without linking a test program each, goes on after errors and names each package; what it
@@ -168,9 +168,21 @@ class Go:
         """See `syntax.mentions`."""
         return syntax.mentions(path, text, name)
 
-    def version(self) -> Step:
-        """The go command's."""
-        return Step(argv=("go", "version"), timeout_s=10.0)
+    def speaks(self, text: str) -> bool:
+        """See `surveys.speaks`."""
+        return surveys.speaks(text)
+
+    def survey(self, project: Project | None) -> Step:
+        """See `surveys.survey_step`."""
+        return surveys.survey_step(project)
+
+    def parse_survey(self, project: Project | None, output: StepOutput) -> Survey:
+        """See `surveys.parse_survey`."""
+        return surveys.parse_survey(project, output)
+
+    def named(self, text: str, survey: Survey) -> tuple[str, ...]:
+        """See `surveys.named`."""
+        return surveys.named(text, survey)
 
     def add_dependency(self, project: Project, name: str, version: str | None) -> tuple[Step, ...]:
         """Get a module for the package `name` and tidy, keeping what nothing imports yet."""

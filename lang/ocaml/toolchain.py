@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from lang.analysis import Place, Symbol
-from lang.base import BuildReport, Documentation, FileEdit, Project, Scope, Step, StepOutput, TestReport
-from lang.ocaml import dependencies, diagnostics, documentation, layout, scope, scripts, syntax, testing
+from lang.base import BuildReport, Documentation, FileEdit, Project, Scope, Step, StepOutput, Survey, TestReport
+from lang.ocaml import dependencies, diagnostics, documentation, layout, scope, scripts, surveys, syntax, testing
 from lang.ocaml.tokens import tokens
 
 _PACKAGE = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
@@ -61,12 +61,10 @@ class OCaml:
     def guidance(self) -> str:
         """What differs from what a model would assume."""
         return (
-            "OCaml 5.4 with dune 3: the standard library is Stdlib, not Base. dune's dev profile makes most warnings"
-            " (unused variables, values, opens) errors.\n"
-            "Tests are `(test (name …) (libraries alcotest …))` stanzas run by `dune test`; from outside, a library's"
-            " modules are Library.Module.\n"
-            "Add libraries with `add_dependency` once there is a dune-project: it edits the dune, dune-project and opam"
-            " files. Cram tests (*.t) run too; `dune promote` accepts what they printed."
+            "dune's dev profile makes most warnings (unused variables, values, opens) errors.\n"
+            "Name installed libraries in the dune files yourself; one that isn't installed comes by add_dependency,"
+            " which edits dune, dune-project and opam files and so needs a dune-project first.\n"
+            "Cram tests (*.t) run too; `dune promote` accepts what they and expect tests printed."
         )
 
     def detect(self, paths: Collection[str]) -> tuple[Project, ...]:
@@ -148,10 +146,21 @@ class OCaml:
         """See `syntax.mentions`."""
         return syntax.mentions(path, text, name)
 
-    def version(self) -> Step:
-        """The compiler's and dune's."""
-        told = 'echo "OCaml $(ocamlc -version), dune $(dune --version)"'
-        return Step(argv=("sh", "-c", told), timeout_s=10.0)
+    def speaks(self, text: str) -> bool:
+        """See `surveys.speaks`."""
+        return surveys.speaks(text)
+
+    def survey(self, project: Project | None) -> Step:
+        """See `surveys.survey_step`."""
+        return surveys.survey_step(project)
+
+    def parse_survey(self, project: Project | None, output: StepOutput) -> Survey:
+        """See `surveys.parse_survey`."""
+        return surveys.parse_survey(project, output)
+
+    def named(self, text: str, survey: Survey) -> tuple[str, ...]:
+        """See `surveys.named`."""
+        return surveys.named(text, survey)
 
     def add_dependency(self, project: Project, name: str, version: str | None) -> tuple[Step, ...]:
         """Install a library with opam where findlib doesn't know it; prints `LIBRARY VERSION` at its end.

@@ -1,0 +1,239 @@
+"""Finds out, side by side and within seconds, what a model would ask first about a repository and its container."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Collection, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from containers.base import Container
+from lang.analysis import Symbol
+from lang.base import Language, Project, Survey
+from tools.recipes import is_recipe, recipes
+from tools.steps import Runner
+from tools.text import decode
+from tools.tree import files
+
+LIMIT_S = 4.0
+"""What isn't known after this time is left out."""
+SMALL_TREE_BYTES = 20_000
+"""Trees with no more text than that are shown whole; of others, as much of what the task names."""
+
+_FILE_BYTES = 9_000
+_FILES_READ = 120
+_PROJECTS = 6
+_NAMED_LIBRARIES = 5
+_USED_LIBRARIES = 3
+_COMMANDS = ("python3", "node", "make", "gcc", "jq", "curl", "sudo", "docker")
+_UNREAD = re.compile(
+    r"(?:^|/)(?:go\.sum|LICEN[CS]E[^/]*|COPYING|[^/]*\.lock|package-lock\.json)$|\.(?:png|jpe?g|gif|pdf|zip|gz|svg|opam)$",
+    re.IGNORECASE,
+)
+_RULES = ("AGENTS.md", "CLAUDE.md")
+_PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*")
+_IDENTIFIER = re.compile(r"`([A-Za-z_][\w.']*)(?:\(\))?`|\b([A-Za-z]+[a-z0-9](?:[A-Z_]\w+)|[A-Z]\w+\.\w+)\b")
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surveyed:
+    """A language's findings about a project; without one, about its toolchain."""
+
+    language: Language
+    project: Project | None
+    survey: Survey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """What a library exports. `named`: the task names it."""
+
+    name: str
+    text: str
+    named: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Findings:
+    """All that was found out in time."""
+
+    languages: Sequence[Language] = ()
+    """Those at hand: that have projects here or that the task is about; all where neither says."""
+    files: Sequence[str] = ()
+    projects: Sequence[Project] = ()
+    surveys: list[Surveyed] = field(default_factory=list[Surveyed])
+    commands: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    """What people expect in a shell, and whether it is there."""
+    recipes: Sequence[str] = ()
+    rules: tuple[str, str] = ("", "")
+    """The file that tells agents how to work here, and its text."""
+    whole: bool = False
+    """Whether `texts` are all of the tree that is worth reading."""
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    outlines: Mapping[str, Sequence[Symbol]] = field(default_factory=dict[str, Sequence[Symbol]])
+    """What files declare that the task names and that are too long to be shown whole."""
+    interfaces: Sequence[Interface] = ()
+
+
+async def survey(container: Container, languages: Sequence[Language], task: str) -> Findings:
+    """Look around before the first turn; never longer than `LIMIT_S` after the tree's files are known.
+
+    Raises ContainerDied. What fails or takes too long is missing in the findings.
+    """
+    paths = await files(container)
+    found = [(language, project) for language in languages for project in language.detect(paths)]
+    at_hand = _at_hand(languages, {language.name for language, _ in found}, task)
+    findings = Findings(languages=at_hand, files=paths, projects=[project for _, project in found])
+    surveyor = _Surveyor(container=container, task=task, findings=findings)
+    subjects: list[tuple[Language, Project | None]] = [*found[:_PROJECTS]]
+    present = {language.name for language, _ in found}
+    subjects += [(language, None) for language in at_hand if language.name not in present]
+    await surveyor.run(subjects)
+    return findings
+
+
+def _at_hand(languages: Sequence[Language], present: Collection[str], task: str) -> tuple[Language, ...]:
+    chosen = tuple(language for language in languages if language.name in present or language.speaks(task))
+    return chosen or tuple(languages)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Surveyor:
+    container: Container
+    task: str
+    findings: Findings
+    deadline: float = field(default_factory=lambda: time.monotonic() + LIMIT_S)
+
+    async def run(self, subjects: Iterable[tuple[Language, Project | None]]) -> None:
+        parts: list[Coroutine[Any, Any, None]] = [self._language(*subject) for subject in subjects]
+        parts += [self._commands(), self._recipes(), self._texts()]
+        await asyncio.gather(*(self._in_time(part) for part in parts))
+        order = {language.name: at for at, language in enumerate(self.findings.languages)}
+        self.findings.surveys.sort(key=lambda each: order[each.language.name])
+
+    async def _in_time(self, part: Awaitable[_Result]) -> _Result | None:
+        """Wait for a part of the findings; None where time ran out."""
+        try:
+            async with asyncio.timeout(self.deadline - time.monotonic()):
+                return await part
+        except TimeoutError:
+            return None
+
+    async def _language(self, language: Language, project: Project | None) -> None:
+        runner = Runner(container=self.container)
+        survey = language.parse_survey(project, await runner.run(language, language.survey(project)))
+        self.findings.surveys.append(Surveyed(language=language, project=project, survey=survey))
+        named = language.named(self.task, survey)[:_NAMED_LIBRARIES]
+        used = [name for name in survey.used if name not in named][: _USED_LIBRARIES if project else 0]
+        where = project or Project(language=language.name, root=".")
+        # Side by side, but the surest first: each is shown as soon as it is there, whatever becomes of the others.
+        found = await asyncio.gather(
+            *(self._in_time(self._interface(runner, language, where, name)) for name in (*named, *used))
+        )
+        interfaces = [
+            Interface(name=name, text=text, named=name in named)
+            for name, text in zip((*named, *used), found, strict=True)
+            if text
+        ]
+        self.findings.interfaces = [*self.findings.interfaces, *interfaces]
+
+    async def _interface(self, runner: Runner, language: Language, project: Project, name: str) -> str:
+        output = await runner.run(language, language.exports(project, name))
+        documentation = language.parse_documentation(name, output)
+        return documentation.text.strip() if documentation.found else ""
+
+    async def _commands(self) -> None:
+        script = 'for name; do if command -v "$name" >/dev/null; then echo "$name"; fi; done'
+        result = await self.container.exec(["sh", "-c", script, "sh", *_COMMANDS], timeout_s=LIMIT_S)
+        there = result.stdout.text().split()
+        self.findings.commands = {name: name in there for name in _COMMANDS}
+
+    async def _recipes(self) -> None:
+        chosen = [path for path in self.findings.files if is_recipe(path)][:_FILES_READ]
+        self.findings.recipes = recipes(await self._read(chosen))
+
+    async def _texts(self) -> None:
+        findings = self.findings
+        worth = [path for path in findings.files if not _UNREAD.search(path)]
+        sizes = await self._sizes(worth) if len(worth) <= _FILES_READ else {}
+        if worth and sizes and sum(sizes.values()) <= SMALL_TREE_BYTES:
+            findings.texts = await self._read(worth)
+            findings.whole = True
+            return
+        rules = await self._read([path for path in _RULES if path in findings.files][:1])
+        findings.rules = next(iter(rules.items()), ("", ""))
+        await self._named_code()
+
+    async def _named_code(self) -> None:
+        """Read what the task names: files and directories by path, definitions by name."""
+        paths = named_files(self.task, self.findings.files)
+        paths += [path for path in await self._defining() if path not in paths]
+        texts = await self._read([path for path in paths if not _UNREAD.search(path)][:_FILES_READ])
+        left = SMALL_TREE_BYTES
+        whole: dict[str, str] = {}
+        outlines: dict[str, Sequence[Symbol]] = {}
+        for path, text in texts.items():
+            if len(text) <= min(_FILE_BYTES, left):
+                whole[path] = text
+                left -= len(text)
+            else:
+                symbols = (language.outline(path, text) for language in self.findings.languages)
+                outlines[path] = next((found for found in symbols if found), ())
+        self.findings.texts, self.findings.outlines = whole, outlines
+
+    async def _defining(self) -> list[str]:
+        """The code files that define what the task names."""
+        wanted = named_identifiers(self.task)
+        if not wanted:
+            return []
+        patterns = [word for name in wanted for word in ("-e", name.rpartition(".")[2])]
+        result = await self.container.exec(["git", "grep", "--untracked", "-lwzF", *patterns], timeout_s=LIMIT_S)
+        languages = self.findings.languages
+        code = [path for path in result.stdout.text().split("\0") if any(each.owns(path) for each in languages)]
+        texts = await self._read(code[:_FILES_READ])
+        return [path for path, text in texts.items() if self._defines(path, text, wanted)]
+
+    def _defines(self, path: str, text: str, wanted: Collection[str]) -> bool:
+        defined = (symbol.name for language in self.findings.languages for symbol in language.outline(path, text))
+        lasts = {name.rpartition(".")[2] for name in wanted}
+        return any(name.rpartition(".")[2] in lasts for name in defined)
+
+    async def _sizes(self, paths: Sequence[str]) -> dict[str, int]:
+        stdin = "\0".join(paths).encode()
+        argv = ["xargs", "-0", "-r", "stat", "--printf", "%s %n\\0"]
+        result = await self.container.exec(argv, stdin=stdin, timeout_s=LIMIT_S)
+        entries = [entry.partition(" ") for entry in result.stdout.text().split("\0") if entry]
+        return {path: int(size) for size, _, path in entries if size.isdecimal()}
+
+    async def _read(self, paths: Sequence[str]) -> dict[str, str]:
+        """The texts of those that are text files."""
+        found = await asyncio.gather(*(self._read_one(path) for path in paths))
+        return {path: text for path, text in zip(paths, found, strict=True) if text is not None}
+
+    async def _read_one(self, path: str) -> str | None:
+        try:
+            decoded = decode(await self.container.read(path))
+        except OSError:
+            return None
+        return decoded.shown if decoded else None
+
+
+def named_files(task: str, files: Sequence[str]) -> list[str]:
+    """Return the files that a text names, by a path or the end of one, and those of directories it names, in order."""
+    found: dict[str, None] = {}
+    for match in _PATH.finditer(task):
+        word = match[0].strip("./")
+        if "." in word:
+            found |= dict.fromkeys(path for path in files if path == word or path.endswith(f"/{word}"))
+        if "/" in word:
+            found |= dict.fromkeys(path for path in files if f"/{word}/" in f"/{path}")
+    return list(found)
+
+
+def named_identifiers(task: str) -> list[str]:
+    """Return the words of a text that look like names in code: in backquotes, or `camelCase`, `snake_case`, `A.b`."""
+    return list(dict.fromkeys(first or second for first, second in _IDENTIFIER.findall(task)))
