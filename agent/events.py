@@ -154,8 +154,18 @@ class VerdictRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnosticsChanged:
+    """What a reply wrote was looked at: how many errors are new in it and what uses it, and what the model is told."""
+
+    kind: Literal["diagnostics_changed"] = "diagnostics_changed"
+    errors: int
+    text: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckFinished:
-    """The harness built, vetted and tested a tree."""
+    """The harness built, vetted and tested a tree, or some packages of it."""
 
     kind: Literal["check_finished"] = "check_finished"
     tree: Literal["base", "work"]
@@ -164,6 +174,8 @@ class CheckFinished:
     reasons: tuple[str, ...]
     """Why it is not green, a sentence each; empty when it is."""
     seconds: float
+    scope: str = "everything"
+    """What was looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +259,7 @@ Event = (
     | ToolOutput
     | ToolFinished
     | FileChanged
+    | DiagnosticsChanged
     | CheckFinished
     | WorkSaved
     | UsageReported

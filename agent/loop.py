@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, Protocol, assert_never
 
+from agent.answers import answers, in_the_way
 from agent.events import (
     Event,
     FileChanged,
@@ -24,7 +25,7 @@ from agent.events import (
     UsageReported,
 )
 from agent.limits import Limits
-from agent.messages import Message, Part, Text, ToolAnswer, ToolCall, Usage
+from agent.messages import Message, Part, Text, ToolCall, Usage
 from agent.providers.base import (
     Completed,
     ModelRequest,
@@ -35,14 +36,10 @@ from agent.providers.base import (
     ThinkingChunk,
     ToolDefinition,
 )
-from tools.base import Tool, ToolContext, ToolError, ToolResult
+from tools.base import Effect, Tool, ToolContext, ToolError, ToolResult
 from tools.registry import FINISH, Registry
+from tools.review import Reviewed
 
-CUT = (
-    "Your reply was cut off at the output limit. What was whole has been done; go on from there in smaller pieces "
-    "(a long file: write_file its first part, then edit_file the rest in)."
-)
-EMPTY = "Your reply was empty. Go on with the task, or call finish."
 EMPTY_LIMIT = 3
 
 
@@ -60,6 +57,9 @@ class Judgement(Protocol):
         ...
 
 
+Reviewer = Callable[[], Awaitable[Reviewed]]
+"""Looks at what a reply has written; called after the calls of each reply that may have written something."""
+
 Judge = Callable[[str], Awaitable[Judgement]]
 """Checks the tree; called with the model's summary."""
 
@@ -74,6 +74,7 @@ class Loop:
     system: str
     emit: Callable[[Event], None]
     judge: Judge
+    review: Reviewer
     limits: Limits = field(default_factory=Limits)
     history: list[Message] = field(default_factory=list[Message])
     turn: int = 0
@@ -116,34 +117,27 @@ class Loop:
             self._add(Message(role="user", parts=tuple(parts)))
 
     async def _act(self, reply: Completed) -> tuple[Judgement | None, list[Part]]:
-        """Run a reply's calls, then judge if it says or means that the work is done; return what the model is told."""
+        """Run a reply's calls, then judge or review the work; return what the model is told."""
         calls = reply.message.calls
-        results = list(zip(calls, await self._run_calls(calls), strict=True))
-        failed = _failed([(call, result) for call, result in results if result])
-        finishes = [call for call, result in results if result is None]
+        ran = list(zip(calls, await self._run_calls(calls), strict=True))
+        finishes = [call for call, result in ran if result is None]
         judgement: Judgement | None = None
-        if finishes or (reply.message.parts and not calls and reply.stop != "length"):
+        verdict, reviewed = ToolResult(content=""), Reviewed()
+        hindrance = in_the_way(ran, self._effect)
+        done = bool(finishes) or (reply.message.parts and not calls and reply.stop != "length")
+        if done:
             said = (text for call in finishes if isinstance(text := call.arguments.get("summary"), str) and text)
             self.last_words = next(said, reply.message.text or self.last_words)
-            if not failed:
-                judgement = await self.judge(self.last_words)
-        verdict = ToolResult(content=judgement.feedback if judgement else "")
-        if failed:
-            content = f"Not finished: {failed} failed. Mend that and finish again."
-            verdict = ToolResult(content=content, is_error=True)
-        answers = [
-            ToolAnswer(call_id=call.id, content=(result or verdict).content, is_error=(result or verdict).is_error)
-            for call, result in results
-        ]
-        return judgement, [*answers, *self._remarks(reply, judgement)]
-
-    def _remarks(self, reply: Completed, judgement: Judgement | None) -> list[Part]:
-        """Return what is said to a reply beside the answers to its calls."""
-        if reply.stop == "length":
-            return [Text(text=CUT)]
-        if not reply.message.parts:
-            return [Text(text=EMPTY)]
-        return [Text(text=judgement.feedback)] if judgement and not reply.message.calls else []
+        if done and not hindrance:
+            judgement = await self.judge(self.last_words)
+            verdict = ToolResult(content=judgement.feedback)
+        else:
+            if any(self._effect(call.name) != "read" for call in calls):
+                reviewed = await self.review()
+            if done:
+                content = f"Not finished: {hindrance} failed. Mend that and finish again."
+                verdict = ToolResult(content=content, is_error=True)
+        return judgement, answers(reply, ran, verdict, reviewed)
 
     async def _ask(self) -> Completed:
         """Send the history; return the whole reply. Deltas go out as they come."""
@@ -184,7 +178,10 @@ class Loop:
         return results
 
     def _only_reads(self, call: ToolCall) -> bool:
-        return any(spec.name == call.name and spec.effect == "read" for spec in self.registry.definitions())
+        return self._effect(call.name) == "read"
+
+    def _effect(self, tool: str) -> Effect | None:
+        return next((spec.effect for spec in self.registry.definitions() if spec.name == tool), None)
 
     async def _run_call(self, call: ToolCall) -> ToolResult | None:
         if call.name == FINISH and call.invalid is None:
@@ -236,10 +233,3 @@ class Loop:
         cost = self.provider.capabilities.cost(usage)
         self.cost = None if self.cost is None or cost is None else self.cost + cost
         self.emit(UsageReported(usage=usage, total=self.usage, cost=cost, total_cost=self.cost))
-
-
-def _failed(results: Sequence[tuple[ToolCall, ToolResult]]) -> str:
-    """Return the name of a call that failed and did not succeed when it was made again; empty where there is none."""
-    done = [(call.name, call.arguments) for call, result in results if not result.is_error]
-    failed = (call for call, result in results if result.is_error)
-    return next((call.name for call in failed if (call.name, call.arguments) not in done), "")

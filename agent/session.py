@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from agent.base_store import BaseFolder
 from agent.config import Locations, Settings
-from agent.context import system_prompt
+from agent.context import first_message, system_prompt
 from agent.errors import Cancelled, EarlyEnd, LimitReached, UserError, exit_code
 from agent.events import (
     ErrorRaised,
@@ -28,6 +29,7 @@ from agent.events import (
     Status,
     WorkSaved,
 )
+from agent.feedback import Feedback
 from agent.judge import Judge, Judged
 from agent.leftovers import leftovers
 from agent.limits import Limits
@@ -49,10 +51,8 @@ from containers.workspace import (
     make_clone,
 )
 from lang.base import Language
-from tools.base import ToolContext
 from tools.registry import Registry
-from tools.steps import toolchains
-from tools.tree import files, projects
+from tools.survey import survey
 
 Consumer = Callable[[Stamped], None]
 
@@ -99,6 +99,7 @@ class Session:
         self._clone: Clone | None = None
         self._loop: Loop | None = None
         self._judge: Judge | None = None
+        self._feedback: Feedback | None = None
         self._ending: tuple[Status, str] | None = None
         self._task: asyncio.Task[SessionFinished] | None = None
 
@@ -185,30 +186,27 @@ class Session:
         assert self._container
         assert self._clone
         spec = self.spec
-        self._judge = Judge(
-            container=self._container,
-            languages=spec.languages,
+        feedback = self._feedback = Feedback.of(
+            self._container,
+            spec.languages,
             base=self._clone.base,
+            store=BaseFolder(folder=spec.locations.cache / "bases"),
             emit=self.emit,
-            save=self._save,
         )
-        self._judge.start()
-        found = await projects(self._container, spec.languages)
+        await feedback.start()
+        self._judge = Judge(feedback=feedback, base=self._clone.base, save=self._save)
+        findings = await survey(self._container, spec.languages, spec.task)
         self._loop = Loop(
             provider=spec.provider,
             registry=spec.registry,
-            context=ToolContext(container=self._container, languages=spec.languages),
-            system=system_prompt(
-                spec.languages,
-                [project for _, project in found],
-                await files(self._container),
-                await toolchains(self._container, spec.languages),
-            ),
+            context=feedback.context,
+            system=system_prompt(findings.languages),
             emit=self.emit,
             judge=self._judge.judge,
+            review=feedback.after_reply,
             limits=Limits(turns=spec.settings.max_turns, cost=spec.settings.max_cost),
         )
-        judged = await self._loop.run(spec.task)
+        judged = await self._loop.run(first_message(findings, spec.task))
         assert isinstance(judged, Judged)
         if judged.verdict.green:
             return "done", "the check of the final tree is green"
@@ -343,8 +341,8 @@ class Session:
     async def _finish(self, status: Status, reason: str) -> SessionFinished:
         problem = ""
         try:
-            if self._judge:
-                await self._judge.stop()
+            if self._feedback:
+                await self._feedback.stop()
             if status != "done":
                 async with asyncio.timeout(LAST_SAVE_S):
                     problem = await self._bring_home()

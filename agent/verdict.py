@@ -50,14 +50,15 @@ def rows_of(report: CheckReport) -> tuple[VerdictRow, ...]:
     return tuple(_row(row, ()) for row in report.rows)
 
 
-def feedback(verdict: Verdict, rendered: str) -> str:
+def feedback(verdict: Verdict, compared: Comparison, rendered: str) -> str:
     """Return what the model is told of a verdict that is not green; `rendered` is the check in words."""
-    shown = [f"- {reason}" for reason in verdict.reasons[:NAMES_SHOWN]]
-    if len(verdict.reasons) > NAMES_SHOWN:
-        shown.append(f"- and {len(verdict.reasons) - NAMES_SHOWN} more")
-    named = ", ".join(verdict.old_problems[:NAMES_SHOWN])
-    old = f"\nRed before you, which doesn't count: {named}." if verdict.old_problems else ""
-    return "\n".join(["Not done yet:", *shown]) + old + f"\n\n{rendered}"
+    # What is wrong with the check is said there.
+    reasons = [reason for reason in verdict.reasons if reason not in compared.problems]
+    shown = [f"- {reason}" for reason in reasons[:NAMES_SHOWN]]
+    if len(reasons) > NAMES_SHOWN:
+        shown.append(f"- and {len(reasons) - NAMES_SHOWN} more")
+    head = "\n".join(["Not done yet:", *shown]) if shown else "Not done yet."
+    return f"{head}\n\n{rendered}"
 
 
 def _missing_tests(

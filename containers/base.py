@@ -13,6 +13,9 @@ WORKSPACE = "/workspace"
 CACHE = "/cache"
 """Where the repository's build and module caches lie inside every container."""
 
+HOST = "host"
+"""The image's name of a container that has none: it runs on the host's own tools."""
+
 DEFAULT_TIMEOUT_S = 120.0
 DEFAULT_LIMIT_BYTES = 64 * 1024
 
@@ -110,7 +113,7 @@ class Container(Protocol):
 
     @property
     def image(self) -> str:
-        """What it runs: the name of the image or root file system, which changes with its contents; `host` for none."""
+        """What it runs: the name of the image or root file system, which changes with its contents; `HOST` for none."""
         ...
 
     async def exec(

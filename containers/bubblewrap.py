@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from containers.base import CACHE, DEFAULT_PROCESSES, WORKSPACE, ContainerUnavailable
+from containers.base import CACHE, DEFAULT_PROCESSES, HOST, WORKSPACE, ContainerUnavailable
 from containers.control_group import ControlGroup, make_group
 from containers.recipe import host_ca_bundle
 from containers.starting import start_or_close
@@ -129,7 +129,7 @@ class BubblewrapContainer(SupervisedContainer):
 
     @property
     def image(self) -> str:
-        return self._spec.root.name if self._spec.root else "host"
+        return self._spec.root.name if self._spec.root else HOST
 
     async def fork(self) -> BubblewrapContainer:
         return await BubblewrapContainer.start(replace(self._spec, read_only=True))

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
-from containers.base import Container, ContainerDied, ContainerUnavailable
+from containers.base import HOST, Container, ContainerDied, ContainerUnavailable
 from containers.commits import TreeDifference, compare, lay_out_tree, tree_of, work_tree
 from lang.base import Language, Project, Scope
 from tools.check import ALL_PARTS, Part, run_check
 from tools.check_report import CheckReport
 from tools.comparison import Comparison, compare_reports
-from tools.steps import Runner, toolchains
+from tools.steps import Runner
 from tools.tree import projects
 
 BASE_FOLDER, WORK_FOLDER = "/tmp/bactrian-base", "/tmp/bactrian-work"
@@ -182,13 +182,14 @@ class Checks:
     async def _check_base(self) -> CheckReport:
         if not self.base_commit:
             return _EMPTY
+        store = self.store if self.container.image != HOST else None  # the host's tools change under one name
         key = await self._key()
-        report = self.store.load(key) if self.store else None
+        report = store.load(key) if store else None
         if report is None:
             report = await self._fresh_base()
             # A note tells of a crash, a time limit, a network that was gone: another time it may be otherwise.
-            if self.store and not any(project.notes for project in report.projects if not project.green):
-                self.store.save(key, report)
+            if store and not any(project.notes for project in report.projects if not project.green):
+                store.save(key, report)
         if report.projects:
             self.on_base(report)
         return report
@@ -208,8 +209,7 @@ class Checks:
 
     async def _key(self) -> str:
         """Name the base's files and the tools that check them."""
-        tools = await toolchains(self.container, self.languages)
-        parts = (await tree_of(self.container, self.base_commit), self.container.image, *tools)
+        parts = (await tree_of(self.container, self.base_commit), self.container.image)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

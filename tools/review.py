@@ -99,6 +99,15 @@ class Review:
             checked=checked,
         )
 
+    async def settle(self) -> None:
+        """Polish what was written since the last review, and say nothing."""
+        paths = [each.path for each in await changes(self.container, self._seen)]
+        if paths:
+            self._written |= set(paths)
+            await self.analyses.changed(paths)
+            await self.polish(paths)
+            self._seen = await snapshot(self.container)
+
     async def polish(self, paths: Collection[str]) -> dict[str, tuple[Change, str]]:
         """Format files and mend what can only be mended one way; return what that changed, and how to say it."""
         done: dict[str, tuple[Change, str]] = {}

@@ -16,6 +16,7 @@ from agent.cli.lines import Lines
 from agent.cli.untrusted import one_line, visible
 from agent.events import (
     CheckFinished,
+    DiagnosticsChanged,
     FileChanged,
     SessionFinished,
     SessionStarted,
@@ -197,6 +198,15 @@ def _detail(event: ToolFinished, display: str) -> RenderableType:
     return excerpt(display, style="red" if event.is_error else "dim")
 
 
+def found(event: DiagnosticsChanged) -> RenderableType:
+    """What the harness said of a reply's files, unasked."""
+    line = Text.assemble(
+        (f"✗ {plural(event.errors, 'new error')}", "red") if event.errors else ("looked at what was written", "dim"),
+        (f"  {seconds(event.seconds)}", "dim"),
+    )
+    return Group(line, excerpt(event.text, style="red" if event.errors else "dim"))
+
+
 def check(event: CheckFinished) -> RenderableType:
     """What the harness found: a line about the tree before the work, the table for the work."""
     state = ("green", "green") if event.green else ("red", "red")
@@ -207,6 +217,9 @@ def check(event: CheckFinished) -> RenderableType:
         return Text.assemble(("before the work: ", "dim"), outcome)
     mark = "✓" if event.green else "✗"
     line = Text.assemble((f"{mark} check: {state[0]}", f"bold {state[1]}"), (f"  {size}", "dim"))
+    if event.scope != "everything":
+        line.append(f"  {one_line(event.scope)}", "dim")
+        return line
     broken = [name for row in event.rows for name in row.regressions]
     reasons = "\n".join(one_line(reason) for reason in dict.fromkeys((*event.reasons, *broken)))
     return Group(

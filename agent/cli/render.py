@@ -19,6 +19,7 @@ from agent.cli.lines import Lines
 from agent.cli.untrusted import one_line
 from agent.events import (
     CheckFinished,
+    DiagnosticsChanged,
     ErrorRaised,
     Event,
     FileChanged,
@@ -123,6 +124,9 @@ class View:
             case SessionStarted():
                 self._doing = None
                 yield "head", blocks.head(event)
+            case DiagnosticsChanged():
+                yield from self._flush()
+                yield "note", blocks.found(event)
             case CheckFinished():
                 yield from self._check(event)
             case WorkSaved():

@@ -1,0 +1,55 @@
+"""Keeps the checks of bases on the host, by their trees and tools: the next session on that commit need not wait."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tools.check_report import CheckReport
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+KEPT_S = 14 * 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseFolder:
+    """A folder with a JSON file for each base's check. Implements `tools.checks.BaseStore`.
+
+    A file that can't be read, or written, is no error: the base is then checked again.
+    """
+
+    folder: Path
+
+    def load(self, key: str) -> CheckReport | None:
+        """Return what was kept in the last two weeks: what a test meets in the world may have changed since."""
+        path = self.folder / f"{key}.json"
+        try:
+            if time.time() - path.stat().st_mtime > KEPT_S:
+                return None
+            return _adapter().validate_json(path.read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    def save(self, key: str, report: CheckReport) -> None:
+        """Keep a report, and drop those that are too old."""
+        path = self.folder / f"{key}.json"
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for old in self.folder.glob("*.json"):
+                if time.time() - old.stat().st_mtime > KEPT_S:
+                    old.unlink(missing_ok=True)
+            part = path.with_suffix(f".{os.getpid()}.part")
+            part.write_bytes(_adapter().dump_json(report))
+            part.replace(path)
+
+
+def _adapter() -> TypeAdapter[CheckReport]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(CheckReport)
