@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tools.indentation import Indentation
+from tools.edit_record import Failure, Stage
+from tools.matching import Match, Splice, Tokens, matches, spliced
 from tools.nearest import nearest
 from tools.text import numbered
 
-_NUMBERED = re.compile(r"^ *\d+\t")
 _SHOWN_LINES = 30
+_SHOWN_PLACES = 20
+
+NOTES: Mapping[Stage, str] = {
+    "exact": "",
+    "trailing": "matched without regard to white space at line ends",
+    "indentation": "matched without regard to indentation; the new text was indented as the file is",
+    "line-numbers": "matched without the line numbers, which are not part of the file",
+    "tokens": "matched by its tokens, white space between them aside",
+}
+"""What is said of an edit that was found in some other way than as it stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """Put `new` in place of `old`, which must stand in the file once, or any number of times with `replace_all`."""
+    """Put `new` in place of `old`, which must stand in the file once, or any number of times with `replace_all`.
+
+    An empty `old` stands for an empty file.
+    """
 
     old: str
     new: str
@@ -28,195 +40,122 @@ class Edited:
     """The text after all edits. `notes` say which of them matched only loosely, and how."""
 
     text: str
+    matched: tuple[Stage, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """What the model calls the parts of an edit, and what helps where its old text is ambiguous."""
+
+    old: str = "`old`"
+    new: str = "`new`"
+    several: str = "add neighbouring lines until it is unique, or set replace_all"
+    edit: str = "edit"
+
+
+BY_FIELDS = Wording()
+"""The words of the tool that takes a list of edits."""
 
 
 class EditFailed(ValueError):
     """Some edit has no place in the text, or several; the message says which, why and what is there instead."""
 
+    def __init__(self, message: str, *, matched: Sequence[Stage], failures: Sequence[Failure]) -> None:
+        super().__init__(message)
+        self.matched = tuple(matched)
+        self.failures = tuple(failures)
 
-class _Misplaced(Exception):
+
+class Misplaced(Exception):
     """One edit can't be made; the message says why."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Splice:
-    start: int
-    end: int
-    new: str
+    def __init__(self, failure: Failure, message: str) -> None:
+        super().__init__(message)
+        self.failure: Failure = failure
 
 
-_Stage = Callable[[str, str, str], list[_Splice]]
-
-
-def apply_edits(text: str, edits: Sequence[Edit]) -> Edited:
+def apply_edits(
+    text: str, edits: Sequence[Edit], *, tokens: Tokens | None = None, wording: Wording = BY_FIELDS
+) -> Edited:
     """Apply edits in order, each to what the one before left.
 
-    An edit is looked for as it stands; then without regard to white space at line ends; then without regard to
-    indentation (`new` is re-indented alike); then without the line numbers that `read_file` shows. Only the first is
-    tried within lines, the others match whole lines. Line endings stay as the file has them.
+    Each is looked for as `tools.matching.matches` says, and made only where the strictest way that finds it finds it
+    once. Line endings stay as the file has them.
 
     Raises EditFailed, with all the edits that can't be made, if there is one.
     """
+    matched: list[Stage] = []
     notes: list[str] = []
-    failures: list[str] = []
+    problems: list[str] = []
+    failures: list[Failure] = []
     for number, edit in enumerate(edits, 1):
-        label = f"edit {number}: " if len(edits) > 1 else ""
+        label = f"{wording.edit} {number}: " if len(edits) > 1 else ""
         try:
-            text, note = _apply(text, edit)
-        except _Misplaced as error:
-            failures.append(f"{label}{error}")
+            text, stage = _apply(text, edit, tokens, wording)
+        except Misplaced as error:
+            problems.append(f"{label}{error}")
+            failures.append(error.failure)
         else:
-            notes += [f"{label}{note}"] if note else []
+            matched.append(stage)
+            notes += [f"{label}{NOTES[stage]}"] if NOTES[stage] else []
     if failures:
-        raise EditFailed("\n".join(failures))
-    return Edited(text=text, notes=tuple(notes))
+        raise EditFailed("\n".join(problems), matched=matched, failures=failures)
+    return Edited(text=text, matched=tuple(matched), notes=tuple(notes))
 
 
-def _apply(text: str, edit: Edit) -> tuple[str, str]:
+def _apply(text: str, edit: Edit, tokens: Tokens | None, wording: Wording) -> tuple[str, Stage]:
     old, new = edit.old.replace("\r\n", "\n"), edit.new.replace("\r\n", "\n")
-    if not old:
-        raise _Misplaced("`old` is empty; give the lines beside the place, and have `new` repeat them.")
     if old == new:
-        raise _Misplaced("`old` and `new` are the same; there is nothing to change.")
-    for stage, note in _STAGES:
-        splices = stage(text, old, new)
-        if len(splices) > 1 and not edit.replace_all:
-            raise _Misplaced(_several(text, splices))
-        if splices:
-            return _splice(text, splices), note
-    raise _Misplaced(_not_found(text, old, new))
+        raise Misplaced("unchanged", f"{wording.old} and {wording.new} are the same; there is nothing to change.")
+    if not old and not text:
+        return new, "exact"
+    if not old:
+        repeat = f"give the lines beside the place, and have {wording.new} repeat them"
+        raise Misplaced("empty", f"{wording.old} is empty; {repeat}.")
+    found = next(matches(text, old, new, tokens), None)
+    if found is None:
+        raise not_found(text, old, new, wording)
+    if len(found.splices) > 1 and not edit.replace_all:
+        raise ambiguous(text, found, wording)
+    return spliced(text, found.splices), found.stage
 
 
-def _splice(text: str, splices: Sequence[_Splice]) -> str:
-    pieces: list[str] = []
-    done = 0
-    for splice in splices:
-        ending = _ending(text, splice.start)
-        pieces += [text[done : splice.start], splice.new.replace("\n", ending)]
-        done = splice.end
-    return "".join([*pieces, text[done:]])
+def ambiguous(text: str, found: Match, wording: Wording) -> Misplaced:
+    """Return the refusal of a match at several places, which it lists."""
+    lines = [str(line_of(text, splice)) for splice in found.splices]
+    shown = ", ".join(lines[:_SHOWN_PLACES]) + (", …" if len(lines) > _SHOWN_PLACES else "")
+    told = f"{wording.old} stands there {len(lines)} times, at lines {shown}; {wording.several}."
+    return Misplaced("ambiguous", told)
 
 
-def _ending(text: str, position: int) -> str:
-    """Return the line ending in use at a place: the next one, or the last of the text."""
-    index = text.find("\n", position)
-    if index < 0:
-        index = text.rfind("\n")
-    return "\r\n" if index > 0 and text[index - 1] == "\r" else "\n"
+def line_of(text: str, splice: Splice) -> int:
+    """Return the number of the line where a splice begins."""
+    return text.count("\n", 0, splice.start) + 1
 
 
-def _exact(text: str, old: str, new: str) -> list[_Splice]:
-    found = _occurrences(text, old, new)
-    if not found and "\r\n" in text and "\n" in old:
-        found = _occurrences(text, old.replace("\n", "\r\n"), new)
-    return found
-
-
-def _occurrences(text: str, old: str, new: str) -> list[_Splice]:
-    found: list[_Splice] = []
-    start = text.find(old)
-    while start >= 0:
-        found.append(_Splice(start=start, end=start + len(old), new=new))
-        start = text.find(old, start + len(old))
-    return found
-
-
-def _trailing(text: str, old: str, new: str) -> list[_Splice]:
-    return _whole_lines(text, old, str.rstrip, lambda _theirs, _ours: new)
-
-
-def _indented(text: str, old: str, new: str) -> list[_Splice]:
-    def reindent(theirs: Sequence[str], ours: Sequence[str]) -> str | None:
-        indentation = Indentation.learn(theirs, ours, more=new.split("\n"))
-        return None if indentation is None else "\n".join(indentation.apply(line) for line in new.split("\n"))
-
-    return _whole_lines(text, old, str.strip, reindent)
-
-
-def _unnumbered(text: str, old: str, new: str) -> list[_Splice]:
-    bare = _without_numbers(old)
-    if not bare or not bare.strip():
-        return []
-    fresh = _without_numbers(new)
-    return _exact(text, bare, new if fresh is None else fresh)
-
-
-_STAGES: tuple[tuple[_Stage, str], ...] = (
-    (_exact, ""),
-    (_trailing, "matched without regard to white space at line ends"),
-    (_indented, "matched without regard to indentation; `new` was indented as the file is"),
-    (_unnumbered, "matched without the line numbers, which are not part of the file"),
-)
-
-
-def _without_numbers(text: str) -> str | None:
-    lines = text.split("\n")
-    if not all(_NUMBERED.match(line) for line in lines if line):
-        return None
-    return "\n".join(_NUMBERED.sub("", line) for line in lines)
-
-
-def _whole_lines(
-    text: str, old: str, plain: Callable[[str], str], make: Callable[[Sequence[str], Sequence[str]], str | None]
-) -> list[_Splice]:
-    """Find where `old`'s lines stand, compared by `plain`; `make` gives the replacement, None to pass a place over."""
-    wanted = old.removesuffix("\n").split("\n")
-    lines = text.removesuffix("\n").split("\n")
-    offsets = _offsets(lines)
-    plain_wanted, plain_lines = [plain(line) for line in wanted], [plain(line) for line in lines]
-    if not any(plain_wanted):
-        return []
-    found: list[_Splice] = []
-    index = 0
-    while index + len(wanted) <= len(lines):
-        after = index + len(wanted)
-        here = plain_lines[index] == plain_wanted[0] and plain_lines[index:after] == plain_wanted
-        new = make(wanted, lines[index:after]) if here else None
-        if new is None:
-            index += 1
-            continue
-        end = offsets[after - 1] + len(lines[after - 1])
-        found.append(_line_splice(text, offsets[index], end, new, old.endswith("\n")))
-        index = after
-    return found
-
-
-def _offsets(lines: Sequence[str]) -> list[int]:
-    offsets = [0]
-    for line in lines:
-        offsets.append(offsets[-1] + len(line) + 1)
-    return offsets
-
-
-def _line_splice(text: str, start: int, end: int, new: str, takes_newline: bool) -> _Splice:
-    if takes_newline and end < len(text):
-        return _Splice(start=start, end=end + 1, new=new)
-    if takes_newline:
-        return _Splice(start=start, end=end, new=new.removesuffix("\n"))
-    return _Splice(start=start, end=end - text.endswith("\r", start, end), new=new)
-
-
-def _several(text: str, splices: Sequence[_Splice]) -> str:
-    lines = [str(text.count("\n", 0, splice.start) + 1) for splice in splices]
-    shown = ", ".join(lines[:20]) + (", …" if len(lines) > 20 else "")
-    return (
-        f"`old` stands there {len(lines)} times, at lines {shown}; "
-        "add neighbouring lines until it is unique, or set replace_all."
-    )
-
-
-def _not_found(text: str, old: str, new: str) -> str:
-    if new.strip() and (place := text.find(new)) >= 0:
-        line = text.count("\n", 0, place) + 1
-        return f"`old` is not in the file, but `new` is, at line {line}; the edit seems to have been made already."
+def not_found(text: str, old: str, new: str, wording: Wording) -> Misplaced:
+    """Return the refusal of a text that nothing matches, with the region that is most like it."""
     region = nearest(text, old)
+    made = _line_where(text, new)
+    if made and (region is None or region.first - new.count("\n") <= made < region.first + len(region.lines)):
+        told = f"{wording.old} is not in the file, but {wording.new} is, at line {made}"
+        return Misplaced("made-already", f"{told}; the edit seems to have been made already.")
     if region is None:
-        return f"`old` is not in the file ({text.count(chr(10)) + 1} lines), nor anything like it; read the file."
+        count = text.count("\n") + 1
+        told = f"{wording.old} is not in the file ({count} lines), nor anything like it; read the file."
+        return Misplaced("not-found", told)
     shown = region.lines[:_SHOWN_LINES]
     last = region.first + len(region.lines) - 1
-    return (
-        f"`old` is not in the file. The nearest text is at lines {region.first}-{last}:\n"
+    return Misplaced(
+        "not-found",
+        f"{wording.old} is not in the file. The nearest text is at lines {region.first}-{last}:\n"
         f"{numbered(shown, region.first)}\n"
-        "Copy `old` from the text above, without the numbers."
+        f"Copy {wording.old} from the text above, without the numbers.",
     )
+
+
+def _line_where(text: str, new: str) -> int:
+    """Return the line where a text begins; 0 if it is blank or nowhere."""
+    place = text.find(new) if new.strip() else -1
+    return text.count("\n", 0, place) + 1 if place >= 0 else 0
