@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from containers.base import Container
 from lang.base import Language
+from tools.edit_record import EditFormat, EditRecord
 
 if TYPE_CHECKING:
     from tools.analyses import Analyses
@@ -21,8 +22,12 @@ Effect = Literal["read", "write", "execute", "network"]
 class ToolError(Exception):
     """The call can't be done as asked; the model reads the message and the run goes on.
 
-    The message says what was wrong and what to do instead.
+    The message says what was wrong and what to do instead. `edits` is set by tools that edit.
     """
+
+    def __init__(self, message: str = "", *, edits: EditRecord | None = None) -> None:
+        super().__init__(message)
+        self.edits = edits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,12 @@ class ToolSpec:
     description: str
     parameters: Mapping[str, Any]
     effect: Effect
+    edit_format: EditFormat | None = None
+    """Set for a tool that edits: the form in which it takes edits."""
+    freeform: str = ""
+    """The one parameter that a call's plain text fills, where a model can send text in place of JSON."""
+    grammar: str = ""
+    """What that text must be, in Lark's notation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +63,8 @@ class ToolResult:
     display: str = ""
     is_error: bool = False
     changes: tuple[Change, ...] = ()
+    edits: EditRecord | None = None
+    """Set by tools that edit."""
 
 
 def _ignore(_: str) -> None:
