@@ -34,6 +34,8 @@ _NOISE = re.compile(
     r"command line arguments.*"
 )
 
+_REQUIRED = re.compile(r"\n-> required by\b.*\Z", re.DOTALL)
+
 _OPAQUE = "[ <opaque> ]"
 """Stands in traces for the compiler's own form of an error."""
 
@@ -140,6 +142,8 @@ def _message(lines: list[str]) -> str:
     text = "\n".join(line.removeprefix("       ") for line in lines)
     text = _ERROR_WORD.sub(_lead, text, count=1)
     text = text.replace("_build/default/", "").replace("/workspace_root/", "")
+    # Which of the aliases that need it was built first is chance, and says nothing of the mistake.
+    text = _REQUIRED.sub("", text)
     return re.sub(r"^Hint:\s+", "Hint: ", text, flags=re.MULTILINE)
 
 

@@ -22,6 +22,8 @@ ENVIRONMENT = {
     # The cache setting is part of what dune rebuilds for: every command of a session must have the same.
     "DUNE_CACHE": "enabled",
     "DUNE_CACHE_ROOT": f"{CACHE}/dune",
+    # The workspace and the cache are mounts of their own: links between them fail, which dune does not foresee.
+    "DUNE_CACHE_STORAGE_MODE": "copy",
     "OCAML_COLOR": "never",
     "OPAMROOT": f"{CACHE}/opam",
     "OPAMSWITCH": SWITCH,
