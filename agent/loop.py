@@ -212,7 +212,7 @@ class Loop:
 
     def _resolve(self, call: ToolCall) -> tuple[Tool, Mapping[str, Any]]:
         if call.invalid is not None:
-            raise ToolError(self.registry.malformed(call.name, call.invalid))
+            raise self.registry.malformed(call.name, call.invalid)
         return self.registry.get(call.name), self.registry.arguments(call.name, call.arguments)
 
     async def _run_tool(self, tool: Tool, arguments: Mapping[str, Any], call: str) -> ToolResult:

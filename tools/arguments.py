@@ -1,13 +1,14 @@
 """The arguments of a call against the tool's schema: harmless slips are mended, the rest is told field by field. Pure.
 
-Mended are: other tools' names for a field (`file_path`, `old_string`), null for what is optional, a number or boolean
-in quotes, JSON in quotes where a list or object belongs, one item where a list of them belongs, and the fields of that
-one item beside the others instead of in it.
+Mended are: other tools' names for a field (`file_path`, `old_string`, `oldText`), null for what is optional, a number
+or boolean in quotes, JSON in quotes where a list or object belongs, one item where a list of them belongs, and the
+fields of that one item beside the others instead of in it, or the other way round.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -24,9 +25,13 @@ ALIASES: Mapping[str, str] = {
     "file_text": "content",
     "contents": "content",
     "text": "content",
+    "input": "patch",
+    "diff": "patch",
+    "search": "old",
     "old_str": "old",
     "old_string": "old",
     "old_text": "old",
+    "replace": "new",
     "new_str": "new",
     "new_string": "new",
     "new_text": "new",
@@ -39,6 +44,7 @@ ALIASES: Mapping[str, str] = {
 """Names that other agents' tools give to our fields; they count only where the schema doesn't know them."""
 
 Schema = Mapping[str, Any]
+_CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 
 
 def mend(value: Any, schema: Schema) -> Any:
@@ -60,10 +66,11 @@ def _mend_object(value: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     given = {name: item for name, item in value.items() if item is not None or name in required}
     fields: dict[str, Any] = {}
     for name, item in given.items():
-        other = ALIASES.get(name, name)
+        other = _alias(name)
         use = other if name not in known and other in known and other not in given else name
         fields[use] = item
     _gather(fields, known, required)
+    _scatter(fields, known, required)
     return {name: mend(item, known[name]) if name in known else item for name, item in fields.items()}
 
 
@@ -71,9 +78,29 @@ def _gather(fields: dict[str, Any], known: Mapping[str, Schema], required: list[
     """Put the fields of a list's only item, given beside the list's place, into a list."""
     for name in required:
         inside: Mapping[str, Any] = known.get(name, {}).get("items", {}).get("properties", {})
-        astray = [field for field in fields if field not in known and ALIASES.get(field, field) in inside]
+        astray = [field for field in fields if field not in known and _alias(field) in inside]
         if name not in fields and astray:
             fields[name] = [{field: fields.pop(field) for field in astray}]
+
+
+def _scatter(fields: dict[str, Any], known: Mapping[str, Schema], required: list[str]) -> None:
+    """Take required fields out of the one item of a list, or the object, that they were put into."""
+    lacking = [name for name in required if name not in fields]
+    for name in [name for name in fields if name not in known] if lacking else []:
+        value = _from_json(fields[name], "array") if isinstance(fields[name], str) else fields[name]
+        items = cast("list[Any]", value) if isinstance(value, list) else [value]
+        inner = cast("Mapping[str, Any]", items[0]) if len(items) == 1 and isinstance(items[0], Mapping) else {}
+        found = {_alias(field): item for field, item in inner.items() if _alias(field) in known}
+        if found and all(name in found for name in lacking):
+            del fields[name]
+            fields.update(found)
+            return
+
+
+def _alias(name: str) -> str:
+    """Return our name for a field that others call `old_string` or `oldString`."""
+    snake = _CAPITAL.sub(lambda match: f"_{match[0].lower()}", name)
+    return ALIASES.get(snake, snake)
 
 
 def _mend_plain(value: Any, kind: Any) -> Any:

@@ -72,7 +72,7 @@ class WriteFile:
         name="write_file",
         description=(
             "Create a file, or replace all of it; directories are made. The file then holds exactly `content`, so "
-            "there is no need to read it back. To change part of a file use edit_file."
+            "there is no need to read it back. To change part of a file, edit it."
         ),
         parameters={
             "type": "object",
@@ -174,7 +174,7 @@ def _notes(decoded: Decoded, *, complete: bool, last: int, total: int) -> list[s
     if not complete:
         notes.append(f"[Cut at line {last} of {total}; read on with start_line {last + 1}.]")
     if "\r\n" in decoded.text:
-        notes.append("[Lines end with CRLF; edit_file keeps that.]")
+        notes.append("[Lines end with CRLF; edits keep that.]")
     if not decoded.utf8:
-        notes.append("[Not UTF-8: other bytes are shown as \N{REPLACEMENT CHARACTER}; edit_file keeps them.]")
+        notes.append("[Not UTF-8: other bytes are shown as \N{REPLACEMENT CHARACTER}; edits keep them.]")
     return notes

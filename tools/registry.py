@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import entry_points
+from types import MappingProxyType
 from typing import Any
 
 from tools.add_dependency import AddDependency
+from tools.apply_patch import ApplyPatch
 from tools.arguments import faults, form, mend
 from tools.base import Tool, ToolError, ToolSpec
 from tools.bash import Bash
 from tools.check_tools import Check, RunTests
 from tools.docs import Docs
-from tools.edit import EditFile
+from tools.edit import EditFile, EditOnce, EditText
+from tools.edit_record import EditFormat, EditRecord
 from tools.files import ReadFile, WriteFile
 from tools.finish import FINISH, Finish
 from tools.search import Search
 
-__all__ = ["ENTRY_POINTS", "FINISH", "PluginError", "Registry", "default_tools", "plugin_tools"]
+__all__ = ["EDIT_TOOLS", "ENTRY_POINTS", "FINISH", "PluginError", "Registry", "default_tools", "plugin_tools"]
 
 ENTRY_POINTS = "bactrian.tools"
 """Each entry point names a callable without parameters, a class or a function, that returns a `Tool`."""
@@ -66,23 +69,36 @@ class Registry:
         arguments: dict[str, Any] = mend(given, schema)
         wrong = faults(arguments, schema)
         if wrong:
-            raise ToolError(f"{name} was not run: {'; '.join(wrong)}. Expected: {form(schema)}")
+            told = f"{name} was not run: {'; '.join(wrong)}. Expected: {form(schema)}"
+            raise ToolError(told, edits=self._unread(name))
         return arguments
 
-    def malformed(self, name: str, raw: str) -> str:
+    def malformed(self, name: str, raw: str) -> ToolError:
         """Return what to answer to a call whose arguments are not a JSON object."""
         shape = form(self._tools[name].spec.parameters) if name in self._tools else "a JSON object"
         start = f" They begin: {raw[:80]}" if raw.strip() else ""
-        return f"{name} was not run: its arguments are not complete, valid JSON.{start}\nExpected: {shape}"
+        told = f"{name} was not run: its arguments are not complete, valid JSON.{start}\nExpected: {shape}"
+        return ToolError(told, edits=self._unread(name))
+
+    def _unread(self, name: str) -> EditRecord | None:
+        """Return the record of an edit that could not be read; None for a call that is no edit."""
+        edit_format = self._tools[name].spec.edit_format if name in self._tools else None
+        return EditRecord(format=edit_format, failed=("malformed",)) if edit_format else None
 
 
-def default_tools() -> tuple[Tool, ...]:
+EDIT_TOOLS: Mapping[EditFormat, Callable[[], Tool]] = MappingProxyType(
+    {"edit": EditFile, "one": EditOnce, "patch": ApplyPatch, "text": EditText}
+)
+"""The tool that takes edits in each format."""
+
+
+def default_tools(edit_format: EditFormat = "edit") -> tuple[Tool, ...]:
     """Return Bactrian's own tools, new ones each time: they may count their calls."""
     return (
         Bash(),
         ReadFile(),
         WriteFile(),
-        EditFile(),
+        EDIT_TOOLS[edit_format](),
         Search(),
         AddDependency(),
         Docs(),

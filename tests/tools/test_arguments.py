@@ -93,11 +93,11 @@ def test_an_unknown_tool_is_told_with_the_names(registry: Registry):
 
 
 def test_malformed_arguments(registry: Registry):
-    answer = registry.malformed("write_file", '{"path": "a", "content": "pack')
+    answer = str(registry.malformed("write_file", '{"path": "a", "content": "pack'))
     assert "not complete, valid JSON" in answer
     assert '{"path": "a"' in answer
     assert "Expected: {path: string, content: string}" in answer
-    assert "a JSON object" in registry.malformed("nothing", "")
+    assert "a JSON object" in str(registry.malformed("nothing", ""))
 
 
 def test_two_tools_of_one_name_are_refused():
