@@ -52,6 +52,11 @@ def parse(written: str) -> Name | None:
     return Name(parts=parts, within=within)
 
 
+def last(qualified: str) -> str:
+    """Return a qualified name's last part: `f` of `M.f`, `(+.)` of `M.(+.)`."""
+    return (_PART.findall(qualified) or [qualified])[-1]
+
+
 def best(name: Name, symbols: Iterable[Symbol]) -> tuple[Symbol, ...]:
     """Return the symbols that a name means: those that it fits exactly, else those that it fits loosely."""
     ranked = [(_fit(name, symbol), symbol) for symbol in symbols]

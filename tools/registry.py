@@ -14,11 +14,15 @@ from tools.arguments import faults, form, mend
 from tools.base import Tool, ToolError, ToolSpec
 from tools.bash import Bash
 from tools.check_tools import Check, RunTests
+from tools.definition import Definition
 from tools.docs import Docs
 from tools.edit import EditFile, EditOnce, EditText
 from tools.edit_record import EditFormat, EditRecord
 from tools.files import ReadFile, WriteFile
 from tools.finish import FINISH, Finish
+from tools.outline import Outline
+from tools.references import References
+from tools.rename import Rename
 from tools.search import Search
 
 __all__ = ["EDIT_TOOLS", "ENTRY_POINTS", "FINISH", "PluginError", "Registry", "default_tools", "plugin_tools"]
@@ -102,6 +106,10 @@ def default_tools(edit_format: EditFormat = "edit") -> tuple[Tool, ...]:
         Search(),
         AddDependency(),
         Docs(),
+        Outline(),
+        Definition(),
+        References(),
+        Rename(),
         Check(),
         RunTests(),
         Finish(),
