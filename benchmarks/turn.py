@@ -20,6 +20,7 @@ from containers.base import Container
 from tools.base import ToolContext, ToolResult, ToolSpec
 from tools.finish import Finish
 from tools.registry import Registry
+from tools.review import Reviewed
 
 TURNS = 100
 ANSWER = "x" * 4000
@@ -47,6 +48,10 @@ class Look:
 class Done:
     final: bool = True
     feedback: str = ""
+
+
+async def review() -> Reviewed:
+    return Reviewed()
 
 
 async def judge(_: str) -> Done:
@@ -80,6 +85,7 @@ async def _run(folder: Path) -> list[float]:
             system="You are a benchmark.",
             emit=emit,
             judge=judge,
+            review=review,
         )
         await loop.run("Go.")
     pairs = zip(starts, starts[1:], tools, strict=False)

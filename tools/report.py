@@ -16,7 +16,7 @@ _HEAD_LINES, _TAIL_LINES = 25, 15
 _LINE_CHARACTERS = 300
 _NOTE_LINES = 30
 _GREEN_WARNINGS = 10
-_PLACES = 5
+PLACES = 5
 """How many places of one repeated message are named."""
 _STILL = 10
 UNSEEN = (GONE, SKIPPED)
@@ -98,22 +98,23 @@ def render(
     if compared.green and limit is not None:
         room.cut = len(warnings) > _GREEN_WARNINGS
         warnings = warnings[:_GREEN_WARNINGS]
+    places = PLACES if limit is not None else len(errors) + len(warnings)
     # Half of the room at most for the errors where tests failed too: each kind is to be seen.
     share = 0.5 if failed and errors else 0.8
     parts = [
         *head,
         "\n".join(str(each) for each in compared.regressions if each.how in UNSEEN or each.name == each.package),
-        room.fill("", findings(errors, remedies or {}), "error", share),
+        room.fill("", findings(errors, remedies or {}, places), "error", share),
         room.fill("Failed tests:", [_case(case, whole=limit is None) for case in failed], "failed test", 1.0),
         room.fill("", [_note(note, whole=limit is None) for note in compared.notes], "note", 1.0),
-        room.fill("Warnings:", findings(warnings, remedies or {}), "warning", 1.0),
+        room.fill("Warnings:", findings(warnings, remedies or {}, places), "warning", 1.0),
         _still([one for one in (*compared.errors, *compared.failures) if told_as(one) in told]),
     ]
     return Rendered(text="\n\n".join(part for part in parts if part), cut=room.cut)
 
 
-def findings(found: Sequence[Diagnostic], remedies: Mapping[Diagnostic, str]) -> list[str]:
-    """Return diagnostics with their remedies, those of the same words folded into one."""
+def findings(found: Sequence[Diagnostic], remedies: Mapping[Diagnostic, str], places: int = PLACES) -> list[str]:
+    """Return diagnostics with their remedies, those of the same words folded into one that names some `places`."""
     alike: dict[str, list[Diagnostic]] = {}
     for one in found:
         alike.setdefault(one.message, []).append(one)
@@ -121,9 +122,9 @@ def findings(found: Sequence[Diagnostic], remedies: Mapping[Diagnostic, str]) ->
     for same in alike.values():
         lines = [_diagnostic(same[0])]
         if len(same) > 1:
-            places = ", ".join(_place(one) for one in same[1 : 1 + _PLACES])
-            more = f" and {len(same) - 1 - _PLACES} more" if len(same) > 1 + _PLACES else ""
-            lines.append(f"  the same at {places}{more}")
+            named = ", ".join(_place(one) for one in same[1 : 1 + places])
+            more = f" and {len(same) - 1 - places} more" if len(same) > 1 + places else ""
+            lines.append(f"  the same at {named}{more}")
         lines += [f"  {line}" for line in lines_of(remedies.get(same[0], ""))]
         shown.append("\n".join(lines))
     return shown

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from agent.answers import CUT, EMPTY
 from agent.errors import LimitReached
 from agent.events import (
     Event,
@@ -22,7 +23,7 @@ from agent.events import (
     UsageReported,
 )
 from agent.limits import Limits
-from agent.loop import CUT, EMPTY, EMPTY_LIMIT, Loop
+from agent.loop import EMPTY_LIMIT, Loop
 from agent.messages import Message, Text, ToolAnswer
 from agent.providers.base import ProviderError
 from agent.providers.script import parse
@@ -31,6 +32,7 @@ from containers.base import Container
 from tools.base import Change, Effect, ToolContext, ToolError, ToolResult, ToolSpec
 from tools.finish import Finish
 from tools.registry import Registry
+from tools.review import Reviewed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +87,15 @@ class Stage:
     log: list[str] = field(default_factory=list[str])
     events: list[Event] = field(default_factory=list[Event])
     asked: list[str] = field(default_factory=list[str])
+    reviews: list[Reviewed] = field(default_factory=list[Reviewed])
+    reviewed: int = 0
 
     def loop(self) -> Loop:
         tools = [
             Recorder(name="look", effect="read", log=self.log),
             Recorder(name="do", effect="execute", log=self.log),
             Recorder(name="fail", effect="write", log=self.log, fails=True),
+            Recorder(name="missing", effect="read", log=self.log, fails=True),
             Recorder(name="later", effect="execute", log=self.log, fails_at_first=True),
             Finish(),
         ]
@@ -102,12 +107,17 @@ class Stage:
             system="You are a test.",
             emit=self.events.append,
             judge=self.judge,
+            review=self.review,
             limits=self.limits,
         )
 
     async def judge(self, summary: str) -> Word:
         self.asked.append(summary)
         return self.words[len(self.asked) - 1]
+
+    async def review(self) -> Reviewed:
+        self.reviewed += 1
+        return self.reviews.pop(0) if self.reviews else Reviewed()
 
     def of(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -196,7 +206,7 @@ async def test_bad_calls_come_back_as_errors_the_model_can_act_on() -> None:
     malformed, wrong, unknown = answers(loop, 2)
     assert "not complete, valid JSON" in malformed.content
     assert "word" in wrong.content
-    assert "look, do, fail, later, finish" in unknown.content
+    assert "look, do, fail, missing, later, finish" in unknown.content
     assert all(answer.is_error for answer in (malformed, wrong, unknown))
     assert stage.log == []
     assert len(stage.of(ToolStarted)) == len(stage.of(ToolFinished)) == 3
@@ -280,3 +290,42 @@ async def test_cancelled_between_turns_leaves_a_whole_history() -> None:
         await running
     assert [message.role for message in loop.history] == ["user", "assistant", "user"]
     assert loop.history[0] == Message(role="user", parts=(Text(text="Go."),))
+
+
+async def test_what_a_review_finds_stands_in_the_result_of_the_call_that_wrote_the_file() -> None:
+    script = "[[turn]]\n" + call("do", "a.go") + call("do", "b.go") + call("look", "c")
+    script += "[[turn]]\n" + call("finish", "done")
+    found = Reviewed(by_path={"a.go": "a.go:3: wrong", "by-hand.go": "by-hand.go:1: odd"}, rest="Checked ./a: Green.")
+    stage = Stage(script=script, reviews=[found])
+    loop = stage.loop()
+    await loop.run("Go.")
+    assert [answer.content for answer in answers(loop, 2)] == [
+        "did a.go\na.go:3: wrong",
+        "did b.go",
+        "did c\nby-hand.go:1: odd\n\nChecked ./a: Green.",
+    ]
+
+
+async def test_replies_that_only_look_or_finish_are_not_reviewed() -> None:
+    stage = Stage(script="[[turn]]\n" + call("look", "a") + "[[turn]]\n" + call("do", "b") + call("finish", "done"))
+    await stage.loop().run("Go.")
+    assert stage.reviewed == 0
+    assert stage.asked == ["done"]
+
+
+async def test_reply_whose_finish_does_not_count_is_reviewed_at_least() -> None:
+    script = "[[turn]]\n" + call("fail", "a") + call("do", "b") + call("finish", "done") + "[[turn]]\n" + call("finish")
+    stage = Stage(script=script, reviews=[Reviewed(rest="b is odd")])
+    loop = stage.loop()
+    await loop.run("Go.")
+    assert [answer.content for answer in answers(loop, 2)] == [
+        "no a: take another",
+        "did b",
+        "Not finished: fail failed. Mend that and finish again.\n\nb is odd",
+    ]
+
+
+async def test_look_up_that_found_nothing_does_not_keep_the_work_from_being_done() -> None:
+    stage = Stage(script="[[turn]]\n" + call("missing", "a") + call("finish", "done"))
+    await stage.loop().run("Go.")
+    assert stage.asked == ["done"]

@@ -12,6 +12,7 @@ from lang.base import BuildReport, Diagnostic, Project, TestCase, TestReport, Te
 from lang.go import Go
 from lang.ocaml import OCaml
 from tools.check_report import CheckReport, ProjectReport
+from tools.comparison import alone, compare_reports
 
 GO = Project(language="go", root=".")
 NOTHING = CheckReport(projects=(), seconds=0.0)
@@ -39,7 +40,7 @@ def report(
 
 
 def verdict(work: CheckReport, base: CheckReport = NOTHING, changes: TreeDifference = WROTE) -> Verdict:
-    return judge(base, work, changes, [Go(), OCaml()])
+    return judge(base, compare_reports(base, work), changes, [Go(), OCaml()])
 
 
 def test_green() -> None:
@@ -180,11 +181,11 @@ def test_file_of_a_nested_module_is_not_the_outer_ones() -> None:
     assert verdict(CheckReport(projects=(outer, inner), seconds=1.0), changes=changes).green
 
 
-def test_feedback_lists_reasons_counts_old_ones_and_shows_the_check() -> None:
-    many = verdict(report(*(case(f"Test{number}", "failed") for number in range(20))))
-    told = feedback(many, "THE REPORT")
-    assert told.startswith("Not done yet:\n- m/a Test0 fails\n")
-    assert "- and 8 more" in told
-    assert told.endswith("THE REPORT")
-    old = replace(many, old_problems=("m/b TestX", "b.go:3"))
-    assert "Red before you, which doesn't count: m/b TestX, b.go:3." in feedback(old, "")
+def test_feedback_says_what_the_check_does_not() -> None:
+    work = report(case("TestA", "failed"))
+    red = verdict(work, changes=TreeDifference(added=(), modified=(), deleted=()))
+    assert red.reasons == ("nothing was changed", "m/a TestA fails")
+    assert feedback(red, alone(work), "THE REPORT") == "Not done yet:\n- nothing was changed\n\nTHE REPORT"
+    assert feedback(verdict(work), alone(work), "THE REPORT") == "Not done yet.\n\nTHE REPORT"
+    many = replace(red, reasons=tuple(f"reason {number}" for number in range(20)))
+    assert "- and 8 more" in feedback(many, alone(work), "")

@@ -51,3 +51,21 @@ def lay_out(workspace: Path) -> LayOut:
         subprocess.run(["chown", "-R", "--reference", workspace, workspace], check=True)
 
     return write
+
+
+Commit = Callable[[], str]
+"""Commits what lies in the workspace; returns the commit."""
+
+
+@pytest.fixture
+def commit(workspace: Path) -> Commit:
+    """Commit as the host would have, before a session."""
+    git = ["git", "-C", str(workspace), "-c", "user.name=T", "-c", "user.email=t@example.com", "-c", "safe.directory=*"]
+
+    def run() -> str:
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "-qm", "base"], check=True)
+        subprocess.run(["chown", "-R", "--reference", workspace, workspace], check=True)
+        return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+
+    return run

@@ -24,6 +24,14 @@ MODULE: Mapping[str, str] = {
 }
 
 
+class Nowhere(Go):
+    """Go on a machine that has none."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        return {**super().environment, "PATH": "/bin-that-is-not"}
+
+
 @pytest.fixture
 def context(bubblewrap_container: Container) -> ToolContext:
     return ToolContext(container=bubblewrap_container, languages=(Go(),))
@@ -81,7 +89,7 @@ async def test_nested_modules_are_checked_each(call: Call, lay_out: LayOut):
     lay_out({**MODULE, **nested, "tool/b/b.go": 'package b\n\nvar x int = ""\n'})
     content = (await call("check")).content
     assert "tool/b/b.go:3:" in content
-    assert "3 other packages: nothing found." in content
+    assert "3 other packages: nothing new." in content
 
 
 async def test_no_project(call: Call):
@@ -96,7 +104,7 @@ async def test_files_that_were_deleted_make_no_project(call: Call, lay_out: LayO
 
 async def test_a_missing_toolchain_is_a_result(bubblewrap_container: Container, lay_out: LayOut):
     lay_out(MODULE)
-    report = await run_check(bubblewrap_container, (Go(),), environment={"PATH": "/bin-that-is-not"})
+    report = await run_check(bubblewrap_container, (Nowhere(),))
     assert not report.green
     assert report.problems
 

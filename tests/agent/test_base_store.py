@@ -1,0 +1,54 @@
+"""Bases' checks that are kept on the host."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from agent.base_store import KEPT_S, BaseFolder
+from lang.base import BuildReport, Diagnostic, Project, TestCase, TestReport
+from tools.check_report import CheckReport, ProjectReport
+
+REPORT = CheckReport(
+    projects=(
+        ProjectReport(
+            project=Project(language="go", root="."),
+            build=BuildReport(
+                ok=False,
+                diagnostics=(Diagnostic(path="a.go", line=1, column=2, severity="error", message="x", source="go"),),
+                packages=("m",),
+                failed=("m",),
+            ),
+            test=TestReport(ok=True, cases=(TestCase(package="m", name="TestÄ", status="passed", seconds=0.5),)),
+        ),
+    ),
+    seconds=3.0,
+)
+
+
+def test_what_is_kept_comes_back_as_it_was(tmp_path: Path) -> None:
+    store = BaseFolder(folder=tmp_path / "bases")
+    assert store.load("key") is None
+    store.save("key", REPORT)
+    assert store.load("key") == REPORT
+    assert [path.name for path in (tmp_path / "bases").iterdir()] == ["key.json"]
+
+
+def test_garbage_and_old_files_are_nothing(tmp_path: Path) -> None:
+    store = BaseFolder(folder=tmp_path)
+    (tmp_path / "key.json").write_text('{"projects": 3}')
+    assert store.load("key") is None
+    store.save("old", REPORT)
+    long_ago = time.time() - KEPT_S - 60
+    os.utime(tmp_path / "old.json", (long_ago, long_ago))
+    assert store.load("old") is None
+    store.save("key", REPORT)
+    assert not (tmp_path / "old.json").exists()
+
+
+def test_a_folder_that_can_not_be_made_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = BaseFolder(folder=tmp_path / "file" / "bases")
+    store.save("key", REPORT)
+    assert store.load("key") is None
