@@ -1,21 +1,21 @@
-"""The tool `search`: ripgrep, its hits grouped by file."""
+"""The tool `search`: ripgrep, its hits ranked and grouped by file."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from containers.base import WORKSPACE, Container, ExecResult
 from tools.base import ToolContext, ToolError, ToolResult, ToolSpec
+from tools.hits import Hit, Hits, ranked, read, shown
 from tools.paths import READABLE, readable
-from tools.text import brief, plural, shorten
+from tools.sources import outlines, owner, texts
+from tools.text import brief, plural
 
-_LIMIT_LINES = 200
-_LIMIT_CHARACTERS = 16_000
-_LINE_CHARACTERS = 300
 _TIMEOUT_S = 60.0
-_CAPTURED_BYTES = 256 * 1024
+_CAPTURED_BYTES = 4 * 1024 * 1024
+_PARSED_FILES = 300
 _ENDED_WITHOUT_HIT = 1
 _NOT_INSTALLED = 127
 
@@ -27,7 +27,7 @@ class Search:
         name="search",
         description=(
             "Find lines that match a regular expression (ripgrep, so ignored files are skipped). Returns `line:text` "
-            f"under each file's name, {_LIMIT_LINES} lines at most."
+            "under each file's name, definitions first, 200 lines at most."
         ),
         parameters={
             "type": "object",
@@ -54,16 +54,24 @@ class Search:
         if "regex parse error" in result.stderr.text():
             note = f"[Not a regular expression ({_reason(result)}); searched for it as plain text.]\n"
             result = await _ripgrep(context, pattern, path, glob, "--fixed-strings")
-        found = result.stdout.text().splitlines()
-        if not found:
+        found = read(result.stdout.text())
+        if not found.hits:
             return _nothing(result, arguments, note)
-        content, count, files = _grouped(found)
-        return ToolResult(content=note + content, display=f"{plural(count, 'hit')} in {plural(files, 'file')}")
+        content = shown(found, await _ranked(found, context))
+        return ToolResult(
+            content=note + content, display=f"{plural(found.lines, 'hit')} in {plural(found.files, 'file')}"
+        )
+
+
+async def _ranked(found: Hits, context: ToolContext) -> list[Hit]:
+    """Rank the hits by what the files that they are in define."""
+    owned = [path for path in dict.fromkeys(hit.path for hit in found.hits) if owner(context.languages, path)]
+    sources = await texts(context.container, owned[:_PARSED_FILES])
+    return ranked(found.hits, context.languages, await outlines(context.languages, sources))
 
 
 async def _ripgrep(context: ToolContext, pattern: str, path: str, glob: str | None, *more: str) -> ExecResult:
-    options = ["--line-number", "--with-filename", "--no-heading", "--null", "--color=never", "--sort=path", "--hidden"]
-    options += ["--glob=!.git", *more]
+    options = ["--json", "--sort=path", "--hidden", "--glob=!.git", *more]
     if glob:
         options.append(f"--glob={glob}")
     if "\n" in pattern or r"\n" in pattern:
@@ -107,27 +115,3 @@ def _nothing(result: ExecResult, arguments: Mapping[str, Any], note: str) -> Too
         raise ToolError(f"The search failed: {result.stderr.text().strip()[:500]}")
     where = "".join(f", {name} {arguments[name]}" for name in ("path", "glob") if arguments.get(name))
     return ToolResult(content=f"{note}No line matches {arguments['pattern']}{where}.", display="no hits")
-
-
-def _grouped(found: Sequence[str]) -> tuple[str, int, int]:
-    """Return the hits under their files' names, how many there are, and in how many files."""
-    shown: list[str] = []
-    files: set[str] = set()
-    size = count = kept = 0
-    for line in found:
-        name, separator, hit = line.partition("\0")
-        if not separator:
-            continue  # the gap of a cut output, or a line that it cut in two
-        count += 1
-        cut = shorten(hit, _LINE_CHARACTERS)
-        size += len(cut) + 1
-        if kept < _LIMIT_LINES and size <= _LIMIT_CHARACTERS:
-            name = name.removeprefix("./")
-            shown += [cut] if name in files else [name, cut]
-            kept += 1
-        files.add(name.removeprefix("./"))
-    if kept < count:
-        shown.append(
-            f"[{count - kept} more hits, in {plural(len(files), 'file')} in all; narrow the pattern, path or glob.]"
-        )
-    return "\n".join(shown), count, len(files)

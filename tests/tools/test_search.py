@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tools.base import ToolError, ToolResult
+from containers.base import Container
+from lang.go import Go
+from lang.ocaml import OCaml
+from tools.base import ToolContext, ToolError, ToolResult
+from tools.hits import ranked, read, shown
+from tools.search import Search
 
 Call = Callable[..., Awaitable[ToolResult]]
 
@@ -78,3 +86,56 @@ async def test_library_sources_can_be_searched(call: Call):
 async def test_a_bad_glob_is_told(call: Call):
     with pytest.raises(ToolError, match="glob"):
         await call("search", pattern="x", glob="[")
+
+
+async def test_definitions_come_first_then_code_tests_and_the_rest(bubblewrap_container: Container, workspace: Path):
+    (workspace / "a.go").write_text("package a\n\nvar _ = Beta\n\n// Beta is é.\nfunc (s *S) Beta() {}\n")
+    (workspace / "a_test.go").write_text("package a\n\nvar x = Beta\n\nfunc Beta() {}\n")
+    (workspace / "vendor").mkdir()
+    (workspace / "vendor/v.go").write_text("package v\n\nfunc Beta() {}\n")
+    (workspace / "b.ml").write_text("let é, beta = Beta\n")
+    (workspace / "NOTES.md").write_text("Beta\n")
+    context = ToolContext(container=bubblewrap_container, languages=(Go(), OCaml()))
+    content = (await Search().run({"pattern": "(?i)Beta"}, context)).content
+    assert content == (
+        "a.go\n6:func (s *S) Beta() {}\nb.ml\n1:let é, beta = Beta\na_test.go\n5:func Beta() {}\n"
+        "a.go\n3:var _ = Beta\n5:// Beta is é.\na_test.go\n3:var x = Beta\n"
+        "NOTES.md\n1:Beta\nvendor/v.go\n3:func Beta() {}"
+    )
+    content = (await Search().run({"pattern": r"\(s|S\) Be"}, context)).content
+    assert content == "a.go\n6:func (s *S) Beta() {}"
+
+
+async def test_hits_beyond_what_is_captured_are_counted(call: Call, workspace: Path):
+    (workspace / "huge").write_text("hit and run\n" * 30_000)
+    result = await call("search", pattern="hit", path="huge")
+    assert result.content.endswith("[29800 more hits, in 1 file in all; narrow the pattern, path or glob.]")
+    assert result.display == "30000 hits in 1 file"
+
+
+async def test_lines_that_are_not_utf8(call: Call, workspace: Path):
+    (workspace / "latin").write_bytes(b"caf\xe9 hit\n")
+    assert (await call("search", pattern="hit", path="latin")).content == "latin\n1:caf\N{REPLACEMENT CHARACTER} hit"
+
+
+_values = st.recursive(
+    st.none() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["text", "bytes", "start"]), inner),
+    max_leaves=6,
+)
+_messages = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(["match", "summary", "end"]),
+        "data": st.dictionaries(
+            st.sampled_from(["path", "lines", "line_number", "submatches", "stats"]), _values, max_size=5
+        ),
+    }
+)
+
+
+@given(st.lists(_messages.map(json.dumps) | st.text(max_size=50), max_size=4).map("\n".join))
+def test_any_output_can_be_read(output: str):
+    found = read(output)
+    assert found.files <= found.lines <= len(output)
+    assert len(ranked(found.hits, (Go(), OCaml()), {})) == len(found.hits)
+    assert bool(shown(found, found.hits)) == bool(found.hits)
