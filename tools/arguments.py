@@ -89,7 +89,9 @@ def _scatter(fields: dict[str, Any], known: Mapping[str, Schema], required: list
     for name in [name for name in fields if name not in known] if lacking else []:
         value = _from_json(fields[name], "array") if isinstance(fields[name], str) else fields[name]
         items = cast("list[Any]", value) if isinstance(value, list) else [value]
-        inner = cast("Mapping[str, Any]", items[0]) if len(items) == 1 and isinstance(items[0], Mapping) else {}
+        if len(items) != 1 or not isinstance(items[0], Mapping):
+            continue
+        inner = cast("Mapping[str, Any]", items[0])
         found = {_alias(field): item for field, item in inner.items() if _alias(field) in known}
         if found and all(name in found for name in lacking):
             del fields[name]

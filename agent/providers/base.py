@@ -7,15 +7,22 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from agent.messages import Message, Usage
+from tools.edit_record import EditFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolDefinition:
-    """A tool as the model sees it; `parameters` is a JSON Schema of type object."""
+    """A tool as the model sees it; `parameters` is a JSON Schema of type object.
+
+    Where `freeform` names one of them the model may send that one's text alone, in place of JSON, if the endpoint knows
+    such calls; it then obeys `grammar` (Lark's notation) if set. The call comes out as any other.
+    """
 
     name: str
     description: str
     parameters: Mapping[str, Any]
+    freeform: str = ""
+    grammar: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,8 @@ class Capabilities:
     output_price: float | None = None
     cache_read_price: float | None = None
     cache_write_price: float | None = None
+    edit_format: EditFormat = "edit"
+    """How the model writes edits down best."""
 
     def cost(self, usage: Usage) -> float | None:
         """Return what `usage` costs in US dollars; None without a price."""

@@ -51,7 +51,9 @@ class Llama:
             raise ProviderError(f"there is no model file {path}")
         self._path = path
         self._limit = context_limit
-        self._capabilities = Capabilities(context_tokens=context_limit, input_price=0.0, output_price=0.0)
+        self._capabilities = Capabilities(
+            context_tokens=context_limit, input_price=0.0, output_price=0.0, edit_format="one"
+        )
         self._turns = asyncio.Lock()
         self._worker: _Worker | None = None
 

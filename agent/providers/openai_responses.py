@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from agent.providers.base import (
     StopReason,
     TextChunk,
     ThinkingChunk,
+    ToolDefinition,
 )
 from agent.providers.failures import Endpoint
 from agent.providers.openai_client import OpenAIClient, effort_of
@@ -33,7 +34,8 @@ class OpenAIResponses:
     """A model behind the Responses API.
 
     `thinking`: empty for the model's default, `off`, or an effort. `timeout_s` is the longest silence of the server.
-    Retries are not made here.
+    `custom_tools`: whether the server knows tools that take plain text; few but the vendor's own do. Retries are not
+    made here.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class OpenAIResponses:
         timeout_s: float = 600.0,
         thinking: str = "",
         headers: Mapping[str, str] | None = None,
+        custom_tools: bool = True,
     ) -> None:
         self._model = model
+        self._custom_tools = custom_tools
         self._effort = effort_of(thinking)
         self._client = OpenAIClient(model, api_key=api_key, base_url=base_url, timeout_s=timeout_s, headers=headers)
 
@@ -62,7 +66,7 @@ class OpenAIResponses:
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelChunk]:
         """Ask; see `Provider.stream`."""
-        reply = _Reply(endpoint=self._client.endpoint)
+        reply = _Reply(endpoint=self._client.endpoint, freeform=self._freeform(request))
         with self._client.failures():
             stream = await self._client.sdk.responses.create(**self._body(request), stream=True)
             try:
@@ -79,26 +83,24 @@ class OpenAIResponses:
         """Close the connections."""
         await self._client.close()
 
+    def _freeform(self, request: ModelRequest) -> Mapping[str, str]:
+        """Return the tools that take plain text, each with the parameter that it fills."""
+        return {tool.name: tool.freeform for tool in request.tools if tool.freeform and self._custom_tools}
+
     def _body(self, request: ModelRequest) -> dict[str, Any]:
+        freeform = self._freeform(request)
+        custom = {call.id for message in request.messages for call in message.calls if call.name in freeform}
+        sent = _History(freeform=freeform, custom=custom)
         body: dict[str, Any] = {
             "model": self._model,
             "instructions": request.system,
-            "input": [item for message in request.messages for item in _items(message)],
+            "input": [item for message in request.messages for item in sent.items(message)],
             "max_output_tokens": request.max_output_tokens,
             "store": False,
             "prompt_cache_key": _cache_key(request),
         }
         if request.tools:
-            body["tools"] = [
-                {
-                    "type": "function",
-                    "name": tool.name,
-                    "description": tool.description,
-                    "parameters": dict(tool.parameters),
-                    "strict": False,
-                }
-                for tool in request.tools
-            ]
+            body["tools"] = [_custom(tool) if tool.name in freeform else _function(tool) for tool in request.tools]
         if not self._model.startswith(_WITHOUT_REASONING):
             body["include"] = ["reasoning.encrypted_content"]
             body["reasoning"] = {"summary": "auto"} | ({"effort": self._effort} if self._effort else {})
@@ -111,24 +113,53 @@ def _cache_key(request: ModelRequest) -> str:
     return hashlib.sha256(f"{request.system}\0{first}".encode()).hexdigest()[:32]
 
 
-def _items(message: Message) -> list[dict[str, Any]]:
-    items = [item for item in (_item(message, part) for part in message.parts) if item is not None]
-    while items and items[-1]["type"] == "reasoning":
-        items.pop()  # the API refuses reasoning that nothing follows
-    return items or [_words(message, "(no answer)")]
+def _function(tool: ToolDefinition) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": dict(tool.parameters),
+        "strict": False,
+    }
 
 
-def _item(message: Message, part: Part) -> dict[str, Any] | None:
-    match part:
-        case Text():
-            return _words(message, part.text) if part.text else None
-        case Thinking():
-            return _reasoning(part)
-        case ToolCall():
-            arguments = encode_arguments(part)
-            return {"type": "function_call", "call_id": part.id, "name": part.name, "arguments": arguments}
-        case ToolAnswer():
-            return {"type": "function_call_output", "call_id": part.call_id, "output": part.content}
+def _custom(tool: ToolDefinition) -> dict[str, Any]:
+    grammar = {"type": "grammar", "syntax": "lark", "definition": tool.grammar}
+    described = {"type": "custom", "name": tool.name, "description": tool.description}
+    return described | {"format": grammar if tool.grammar else {"type": "text"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _History:
+    """How messages go out. A call goes as it came: to a tool of `freeform` as text; `custom` are these calls' ids."""
+
+    freeform: Mapping[str, str]
+    custom: Collection[str]
+
+    def items(self, message: Message) -> list[dict[str, Any]]:
+        items = [item for item in (self._item(message, part) for part in message.parts) if item is not None]
+        while items and items[-1]["type"] == "reasoning":
+            items.pop()  # the API refuses reasoning that nothing follows
+        return items or [_words(message, "(no answer)")]
+
+    def _item(self, message: Message, part: Part) -> dict[str, Any] | None:
+        match part:
+            case Text():
+                return _words(message, part.text) if part.text else None
+            case Thinking():
+                return _reasoning(part)
+            case ToolCall():
+                return self._call(part)
+            case ToolAnswer():
+                kind = "custom_tool_call" if part.call_id in self.custom else "function_call"
+                return {"type": f"{kind}_output", "call_id": part.call_id, "output": part.content}
+
+    def _call(self, call: ToolCall) -> dict[str, Any]:
+        told = {"call_id": call.id, "name": call.name}
+        if call.id not in self.custom:
+            return {"type": "function_call", **told, "arguments": encode_arguments(call)}
+        text = call.arguments.get(self.freeform[call.name], "")
+        return {"type": "custom_tool_call", **told, "input": str(text) if call.invalid is None else call.invalid}
 
 
 def _words(message: Message, text: str) -> dict[str, Any]:
@@ -152,6 +183,8 @@ class _Reply:
     """The reply as its events come in."""
 
     endpoint: Endpoint
+    freeform: Mapping[str, str]
+    """The tools that take plain text, each with the parameter that it fills."""
     items: dict[int, api.ResponseOutputItem] = field(default_factory=dict[int, api.ResponseOutputItem])
     streamed: dict[int, str] = field(default_factory=dict[int, str])
     """The words of each item so far."""
@@ -184,7 +217,7 @@ class _Reply:
         parts: list[Part] = []
         for index, item in enumerate(items):
             cut = reason == "max_output_tokens" and index == len(items) - 1
-            parts.extend(_parts(item, self.streamed.get(index, ""), cut=cut))
+            parts.extend(self._parts(item, self.streamed.get(index, ""), cut=cut))
         message = Message(role="assistant", parts=tuple(parts))
         return Completed(message=message, usage=_usage(response.usage), stop=_stop(reason, message))
 
@@ -194,20 +227,27 @@ class _Reply:
             return self.endpoint.cut()
         return self.endpoint.refused(200, error.message, code=error.code)
 
+    def _parts(self, item: api.ResponseOutputItem, streamed: str, *, cut: bool) -> Iterable[Part]:
+        match item:
+            case api.ResponseOutputMessage():
+                text = "".join(part.text if part.type == "output_text" else part.refusal for part in item.content)
+                if text or streamed:
+                    yield Text(text=streamed or text)
+            case api.ResponseReasoningItem():
+                text = "\n\n".join(summary.text for summary in item.summary)
+                yield Thinking(text=text, signature=f"{item.id}:{item.encrypted_content or ''}", vendor=_VENDOR)
+            case api.ResponseFunctionToolCall():
+                yield decode_call(item.call_id, item.name, item.arguments, cut=cut)
+            case api.ResponseCustomToolCall():
+                yield self._custom_call(item, cut=cut)
+            case _:
+                pass  # the vendor's own tools, which are never offered
 
-def _parts(item: api.ResponseOutputItem, streamed: str, *, cut: bool) -> Iterable[Part]:
-    match item:
-        case api.ResponseOutputMessage():
-            text = "".join(part.text if part.type == "output_text" else part.refusal for part in item.content)
-            if text or streamed:
-                yield Text(text=streamed or text)
-        case api.ResponseReasoningItem():
-            text = "\n\n".join(summary.text for summary in item.summary)
-            yield Thinking(text=text, signature=f"{item.id}:{item.encrypted_content or ''}", vendor=_VENDOR)
-        case api.ResponseFunctionToolCall():
-            yield decode_call(item.call_id, item.name, item.arguments, cut=cut)
-        case _:
-            pass  # the vendor's own tools, which are never offered
+    def _custom_call(self, item: api.ResponseCustomToolCall, *, cut: bool) -> ToolCall:
+        """Return a call of plain text; nobody could tell by itself that its text was cut."""
+        if cut or item.name not in self.freeform:
+            return ToolCall(id=item.call_id, name=item.name, arguments={}, invalid=item.input)
+        return ToolCall(id=item.call_id, name=item.name, arguments={self.freeform[item.name]: item.input})
 
 
 def _stop(reason: str | None, message: Message) -> StopReason:

@@ -1,4 +1,4 @@
-"""Known models: how much context they take and what they cost, as published by November 2026.
+"""Known models: how much context they take, what they cost and how they edit, as published by November 2026.
 
 Where a vendor's price jumps at some length of the prompt, `context_tokens` is that length, so that one price holds.
 """
@@ -6,6 +6,7 @@ Where a vendor's price jumps at some length of the prompt, `context_tokens` is t
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from agent.providers.base import Capabilities
 
@@ -75,6 +76,7 @@ _KNOWN = {
     "gpt-4.1": _gpt(2, 8, read=0.25, context_tokens=1_000_000),
     "gpt-4.1-mini": _gpt(0.4, 1.6, read=0.25, context_tokens=1_000_000),
 }
+_TRAINED_ON_PATCHES = re.compile(r"(?:.*/)?gpt-[5-9]")
 _VERSION = re.compile(r"[-@](\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
 
 
@@ -83,4 +85,5 @@ def capabilities_of(model: str) -> Capabilities:
 
     A longer name is another model with another price (`gpt-5-pro`), never a variant of a known one.
     """
-    return _KNOWN.get(_VERSION.sub("", model), Capabilities())
+    known = _KNOWN.get(_VERSION.sub("", model), Capabilities())
+    return replace(known, edit_format="patch") if _TRAINED_ON_PATCHES.match(model) else known

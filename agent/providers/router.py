@@ -7,8 +7,10 @@ import shlex
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import cast
+from urllib.parse import urlsplit
 
 from agent.providers.base import Provider, ProviderError
 from agent.providers.deferred import Deferred
@@ -17,6 +19,7 @@ from agent.providers.retry import Retry
 
 _PLUGINS = "bactrian.providers"
 _KEY_COMMAND_TIMEOUT_S = 30.0
+_OPENAI_HOSTS = ("openai.com", "openai.azure.com")
 _FORMS = "anthropic/NAME, openai/NAME, openai-chat/NAME, openai-responses/NAME, llama/FILE.gguf or scripted/FILE"
 
 
@@ -107,14 +110,15 @@ def _openai(name: ModelName, options: ProviderOptions) -> Provider:
     base_url = options.base_url or options.environment.get("OPENAI_BASE_URL") or None
     key = _key("OPENAI_API_KEY", options, needed=base_url is None)
     by_chat = name.vendor == "openai-chat" or (name.vendor == "openai" and base_url is not None)
-
     module = "agent.providers.openai_chat" if by_chat else "agent.providers.openai_responses"
 
     def build() -> Provider:
         if by_chat:
             from agent.providers.openai_chat import OpenAIChat as OpenAI
         else:
-            from agent.providers.openai_responses import OpenAIResponses as OpenAI
+            from agent.providers.openai_responses import OpenAIResponses
+
+            OpenAI = partial(OpenAIResponses, custom_tools=_knows_custom_tools(base_url))
         return OpenAI(
             name.name,
             api_key=key,
@@ -125,6 +129,12 @@ def _openai(name: ModelName, options: ProviderOptions) -> Provider:
         )
 
     return Deferred(str(name), capabilities_of(name.name), module, build)
+
+
+def _knows_custom_tools(base_url: str | None) -> bool:
+    """Whether a server is the vendor's; others drop tools that are no functions, or refuse them."""
+    host = urlsplit(base_url).hostname or "" if base_url else _OPENAI_HOSTS[0]
+    return any(host == known or host.endswith(f".{known}") for known in _OPENAI_HOSTS)
 
 
 def _plugin(name: ModelName, options: ProviderOptions) -> Provider:

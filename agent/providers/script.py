@@ -16,7 +16,7 @@
 words of the user's message and the answers to the calls. Their named groups fill `{{name}}` in text and inputs of
 this turn and of later ones; `{{x}}` stays as it is where no pattern of the script has a group `x`. Other keys of a
 turn: `stop` (`length`, `refusal`), `delay_s`; of a call: `arguments`, raw text in place of `input`, which need not
-be JSON. A table `[model]` may set `context_tokens` and the prices of `Capabilities`.
+be JSON. A table `[model]` may set `context_tokens`, `edit_format` and the prices of `Capabilities`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,13 @@ _TURN = _table(
         "call": {"type": "array", "items": _CALL},
     }
 )
-_MODEL = _table({"context_tokens": {"type": "integer", "minimum": 1}, **dict.fromkeys(_PRICES, _AMOUNT)})
+_MODEL = _table(
+    {
+        "context_tokens": {"type": "integer", "minimum": 1},
+        "edit_format": {"enum": ["edit", "one", "patch", "text"]},
+        **dict.fromkeys(_PRICES, _AMOUNT),
+    }
+)
 _SCRIPT = _table({"turn": {"type": "array", "items": _TURN}, "model": _MODEL})
 
 

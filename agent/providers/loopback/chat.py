@@ -63,7 +63,7 @@ class Chat:
                 yield {"tool_calls": [whole]}
                 continue
             yield {"tool_calls": [whole | {"function": {"name": call.name, "arguments": ""}}]}
-            for piece in pieces(call):
+            for piece in pieces(call.arguments):
                 yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
 
     def _call(self, answer: Answer, at: int, call: ScriptedCall) -> Json:

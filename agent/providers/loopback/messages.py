@@ -76,7 +76,7 @@ class Messages:
             yield {"type": "text", "text": ""}, deltas
         for position, call in enumerate(turn.calls):
             block: Json = {"type": "tool_use", "id": turn.call_id(position), "name": call.name, "input": {}}
-            yield block, [{"type": "input_json_delta", "partial_json": piece} for piece in pieces(call)]
+            yield block, [{"type": "input_json_delta", "partial_json": piece} for piece in pieces(call.arguments)]
 
     def _message(self, answer: Answer, content: list[Json], stop: str | None) -> Json:
         return {

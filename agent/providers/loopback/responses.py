@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from agent.providers.loopback.wire import Answer, Json, Said, named_event, pieces
-from agent.providers.script import Turn, words
+from agent.providers.script import ScriptedCall, Turn, words
 
 Deltas = list[tuple[str, Json]]
 
@@ -32,7 +32,7 @@ class Responses:
         items: list[Json] = []
         for index, (item, deltas) in enumerate(self._items(answer)):
             place = {"output_index": index, "item_id": item["id"]}
-            begun = item | ({"arguments": ""} if item["type"] == "function_call" else {})
+            begun = item | {field: "" for field in ("arguments", "input") if field in item}
             yield event("response.output_item.added", {"output_index": index, "item": begun})
             for kind, delta in deltas:
                 yield event(kind, place | delta)
@@ -54,7 +54,9 @@ class Responses:
             case "function_call":
                 json.loads(item["arguments"])
                 return Said(by_model=True, calls=(item["call_id"],))
-            case "function_call_output":
+            case "custom_tool_call":
+                return Said(by_model=True, text=item["input"], calls=(item["call_id"],))
+            case "function_call_output" | "custom_tool_call_output":
                 return Said(by_model=False, text=item["output"], answers=(item["call_id"],))
             case "reasoning":
                 return Said(by_model=True, text=item["encrypted_content"])
@@ -70,16 +72,33 @@ class Responses:
         if turn.text:
             yield self._words(turn)
         for position, call in enumerate(turn.calls):
-            kind = "response.function_call_arguments.delta"
-            item = {
-                "type": "function_call",
-                "id": f"fc_{turn.number}_{position}",
-                "call_id": turn.call_id(position),
-                "name": call.name,
-                "arguments": call.arguments,
-                "status": "incomplete" if turn.stop == "length" else "completed",
-            }
-            yield item, [(kind, {"delta": piece}) for piece in pieces(call)]
+            custom = call.name in answer.custom_tools
+            yield self._custom_call(turn, position, call) if custom else self._call(turn, position, call)
+
+    def _call(self, turn: Turn, position: int, call: ScriptedCall) -> tuple[Json, Deltas]:
+        kind = "response.function_call_arguments.delta"
+        item = {
+            "type": "function_call",
+            "id": f"fc_{turn.number}_{position}",
+            "call_id": turn.call_id(position),
+            "name": call.name,
+            "arguments": call.arguments,
+            "status": "incomplete" if turn.stop == "length" else "completed",
+        }
+        return item, [(kind, {"delta": piece}) for piece in pieces(call.arguments)]
+
+    def _custom_call(self, turn: Turn, position: int, call: ScriptedCall) -> tuple[Json, Deltas]:
+        """Send the one field of a scripted call as the text that it is; `arguments` as they are."""
+        kind = "response.custom_tool_call_input.delta"
+        text = call.arguments if call.input is None else next(iter(json.loads(call.arguments).values()), "")
+        item = {
+            "type": "custom_tool_call",
+            "id": f"ctc_{turn.number}_{position}",
+            "call_id": turn.call_id(position),
+            "name": call.name,
+            "input": text,
+        }
+        return item, [(kind, {"delta": piece}) for piece in pieces(text)]
 
     def _reasoning(self, turn: Turn) -> tuple[Json, Deltas]:
         kind = "response.reasoning_summary_text.delta"

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from agent.providers.loopback.chat import Chat
 from agent.providers.loopback.messages import Messages
 from agent.providers.loopback.responses import Responses
-from agent.providers.loopback.wire import Answer, Json, Quirk, Wire, fault_of, heard
+from agent.providers.loopback.wire import Answer, Json, Quirk, Wire, custom_tools, fault_of, heard
 from agent.providers.script import Script, ScriptError
 
 _WIRES: dict[str, Wire] = {
@@ -216,7 +216,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(400, wire.refusal(str(error), ""))
             return "failed"
         usage = loopback.script.usage(said, turn)
-        answer = Answer(turn=turn, usage=usage, model=str(request.body["model"]), quirks=loopback.quirks)
+        answer = Answer(
+            turn=turn,
+            usage=usage,
+            model=str(request.body["model"]),
+            quirks=loopback.quirks,
+            custom_tools=custom_tools(request.body),
+        )
         loopback.sleep(turn.delay_s)
         if request.body.get("stream"):
             return self._stream(list(wire.frames(answer)), fault)

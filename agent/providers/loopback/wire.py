@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from agent.messages import Usage
-from agent.providers.script import ScriptedCall, Turn
+from agent.providers.script import Turn
 
 Quirk = Literal["no-ids", "no-usage", "no-done", "whole-calls", "same-index", "redacted-thinking"]
 """How servers differ: no call ids, no usage, no `[DONE]`, calls in one piece, all calls at index 0, thinking hidden."""
@@ -25,6 +25,8 @@ class Answer:
     usage: Usage
     model: str
     quirks: frozenset[Quirk]
+    custom_tools: frozenset[str] = frozenset()
+    """Those that the request offers as taking plain text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +86,14 @@ def fault_of(conversation: Iterable[Said]) -> str:
     return ""
 
 
-def pieces(call: ScriptedCall) -> list[str]:
-    """Return the text of the call's arguments in the pieces that it streams in."""
-    text = call.arguments
+def custom_tools(body: Json) -> frozenset[str]:
+    """Return the tools that a request offers as taking plain text."""
+    tools: list[Json] = body.get("tools") or []
+    return frozenset(tool["name"] for tool in tools if tool.get("type") == "custom")
+
+
+def pieces(text: str) -> list[str]:
+    """Return a text, such as a call's arguments, in the pieces that it streams in."""
     return [text[start : start + _PIECE_CHARACTERS] for start in range(0, len(text), _PIECE_CHARACTERS)]
 
 
