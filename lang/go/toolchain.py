@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
-from lang.analysis import Place, Symbol
+from lang.analysis import Analysis, Bench, Place, Symbol
 from lang.base import BuildReport, Documentation, FileEdit, Project, Scope, Step, StepOutput, Survey, TestReport
 from lang.go import dependencies, diagnostics, documentation, scope, surveys, syntax, testing
 from lang.go.packages import patterns
@@ -171,6 +171,13 @@ class Go:
     def speaks(self, text: str) -> bool:
         """See `surveys.speaks`."""
         return surveys.speaks(text)
+
+    def analysis(self, project: Project, bench: Bench) -> Analysis:
+        """Serve a module by gopls."""
+        # Its client's libraries take a second to load, which only a session should pay.
+        from lang.go.gopls import Gopls
+
+        return Gopls(project, bench)
 
     def survey(self, project: Project | None) -> Step:
         """See `surveys.survey_step`."""
