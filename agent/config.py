@@ -20,6 +20,7 @@ from typing import Any, Literal, cast
 from agent.errors import UserError
 
 ContainerChoice = Literal["auto", "docker", "bubblewrap"]
+EditChoice = Literal["auto", "edit", "one", "patch", "text"]
 
 _SHOWN = 100
 """Characters of a wrong value in a message."""
@@ -40,6 +41,8 @@ class Settings:
     """A command (no shell) that prints the API key; empty: the vendor's environment variable holds it."""
     thinking: str = ""
     """Empty for the model's own default, `off`, an effort, or a budget in tokens."""
+    edit_format: EditChoice = "auto"
+    """How the model writes edits down; `auto`: as it is known to do best."""
     container: ContainerChoice = "auto"
     image_registry: str = ""
     memory_bytes: int | None = None
@@ -268,6 +271,11 @@ KEYS: Mapping[str, Key] = {
         field="thinking",
         read=_matching(r"off|low|medium|high|xhigh|max|[1-9]\d*"),
         expected="off, low, medium, high, xhigh, max or a number of tokens",
+    ),
+    "edit_format": Key(
+        field="edit_format",
+        read=_choice("auto", "edit", "one", "patch", "text"),
+        expected="auto, edit, one, patch or text",
     ),
     "container": Key(
         field="container", read=_choice("auto", "docker", "bubblewrap"), expected="auto, docker or bubblewrap"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent.messages import Message, Usage
+from tools.edit_record import EditFormat, Failure, Stage
 
 SCHEMA_VERSION = 1
 """Grows when a field changes its meaning or goes; a new kind or a new optional field does not change it."""
@@ -138,6 +139,21 @@ class FileChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EditTried:
+    """A call of a tool that edits ended: how each edit was found, or why it could not be made; then none was.
+
+    Comes before the `ToolFinished` of its call.
+    """
+
+    kind: Literal["edit_tried"] = "edit_tried"
+    call: str
+    model: str
+    format: EditFormat
+    matched: tuple[Stage, ...]
+    failed: tuple[Failure, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictRow:
     """One package in the verdict table. `package` is as its language names it."""
 
@@ -259,6 +275,7 @@ Event = (
     | ToolOutput
     | ToolFinished
     | FileChanged
+    | EditTried
     | DiagnosticsChanged
     | CheckFinished
     | WorkSaved

@@ -11,6 +11,7 @@ from typing import Any, Protocol, assert_never
 
 from agent.answers import answers, in_the_way
 from agent.events import (
+    EditTried,
     Event,
     FileChanged,
     MessageAdded,
@@ -142,7 +143,13 @@ class Loop:
     async def _ask(self) -> Completed:
         """Send the history; return the whole reply. Deltas go out as they come."""
         tools = tuple(
-            ToolDefinition(name=spec.name, description=spec.description, parameters=spec.parameters)
+            ToolDefinition(
+                name=spec.name,
+                description=spec.description,
+                parameters=spec.parameters,
+                freeform=spec.freeform,
+                grammar=spec.grammar,
+            )
             for spec in self.registry.definitions()
         )
         request = ModelRequest(system=self.system, messages=tuple(self.history), tools=tools)
@@ -191,11 +198,21 @@ class Loop:
             tool, arguments = self._resolve(call)
         except ToolError as error:
             self.emit(ToolStarted(call=call.id, tool=call.name, arguments=call.arguments, summary=""))
-            result = ToolResult(content=str(error), is_error=True)
+            result = ToolResult(content=str(error), is_error=True, edits=error.edits)
         else:
             summary = tool.summary(arguments)
             self.emit(ToolStarted(call=call.id, tool=call.name, arguments=arguments, summary=summary))
             result = await self._run_tool(tool, arguments, call.id)
+        if tried := result.edits:
+            self.emit(
+                EditTried(
+                    call=call.id,
+                    model=self.provider.name,
+                    format=tried.format,
+                    matched=tried.matched,
+                    failed=tried.failed,
+                )
+            )
         for change in result.changes:
             self.emit(FileChanged(path=change.path, added=change.added, removed=change.removed, call=call.id))
         self.emit(
@@ -221,7 +238,9 @@ class Loop:
 
         try:
             return await tool.run(arguments, replace(self.context, on_output=on_output))
-        except (ToolError, OSError) as error:  # an OSError of the container's: a full disk, a file in the way
+        except ToolError as error:
+            return ToolResult(content=str(error), is_error=True, edits=error.edits)
+        except OSError as error:  # of the container's: a full disk, a file in the way
             return ToolResult(content=str(error), is_error=True)
 
     def _add(self, message: Message) -> None:

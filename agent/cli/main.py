@@ -47,6 +47,7 @@ def cli() -> None:
 @click.option("--model", help="anthropic/NAME, openai/NAME, llama/FILE.gguf or scripted/FILE.")
 @click.option("--small-model", help="Names branches and the like. Default: the task's own words do.")
 @click.option("--base-url", help="Where a server speaks the model's protocol.")
+@click.option("--edit-format", type=click.Choice(["auto", "edit", "one", "patch", "text"]), help="How to edit files.")
 @click.option("--container", type=click.Choice(["auto", "docker", "bubblewrap"]), help="The sandbox. Default: auto.")
 @click.option("--max-turns", help="Most replies of the model. Default: 100.")
 @click.option("--max-cost", help="Most US dollars, like 2.50. Default: 5.")
@@ -88,6 +89,15 @@ def doctor(as_json: bool) -> None:
     from agent.cli.doctor import examine
 
     sys.exit(examine(as_json=as_json))
+
+
+@cli.command(short_help="Say how models' edits went.")
+@click.option("--json", "as_json", is_flag=True, help="Write the figures as JSON.")
+def stats(as_json: bool) -> None:
+    """Say how each model's edits went in each format: how they were found in the files, and why some failed."""
+    from agent.cli.stats import show
+
+    sys.exit(show(as_json=as_json))
 
 
 @cli.command(short_help="Get the session image ready.")

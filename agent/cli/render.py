@@ -20,6 +20,7 @@ from agent.cli.untrusted import one_line
 from agent.events import (
     CheckFinished,
     DiagnosticsChanged,
+    EditTried,
     ErrorRaised,
     Event,
     FileChanged,
@@ -119,6 +120,8 @@ class View:
                 yield from self._tools(event, time)
             case TurnStarted() | TurnFinished() | UsageReported():
                 self._count(event, time)
+            case EditTried():
+                pass  # for `bactrian stats`
             case Progress():
                 yield from self._step(event, time)
             case SessionStarted():

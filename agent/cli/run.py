@@ -181,17 +181,19 @@ async def _run(
     from agent.cli.jsonl import JsonLines
     from agent.cli.screen import PersonConsole, Screen
     from agent.naming import name_task
+    from agent.providers.text_edits import TextEdits
     from agent.session import Session, SessionSpec
     from lang.detect import languages
     from tools.registry import Registry, default_tools, plugin_tools
 
+    edit_format = provider.capabilities.edit_format if settings.edit_format == "auto" else settings.edit_format
     spec = SessionSpec(
         task=task,
         repository=repository,
         settings=settings,
         locations=locations(),
-        provider=provider,
-        registry=Registry([*default_tools(), *plugin_tools()]),
+        provider=TextEdits(provider) if edit_format == "text" else provider,
+        registry=Registry([*default_tools(edit_format), *plugin_tools()]),
         languages=languages(),
         branch=options.branch,
         name_branch=partial(name_task, small) if small else None,
