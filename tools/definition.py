@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lang.analysis import Symbol
+from lang.syntax import squeezed
 from tools.base import ToolContext, ToolResult, ToolSpec
 from tools.sources import texts
 from tools.symbols import located, look_up, missing
@@ -22,10 +23,10 @@ class Definition:
 
     spec = ToolSpec(
         name="definition",
-        description="Where a symbol of the project is defined, and its source.",
+        description="Where a symbol (Server.Stop, Lib.Mod.f, file:Name) is defined, and its source.",
         parameters={
             "type": "object",
-            "properties": {"symbol": {"type": "string", "description": "Server.Stop, Lib.Mod.f, file:Name."}},
+            "properties": {"symbol": {"type": "string"}},
             "required": ["symbol"],
             "additionalProperties": False,
         },
@@ -45,18 +46,24 @@ class Definition:
             return ToolResult(content=found.note + told, display=told)
         sources = await texts(context.container, [symbol.place.path for symbol in first.symbols if symbol.place])
         first = await located(first, sources)
-        shown = [_source(symbol, sources) for symbol in first.symbols[:_SHOWN]]
+        shown = [_source(symbol, sources, typed=first.analysis is not None) for symbol in first.symbols[:_SHOWN]]
         others = [one for one in found.meanings if one.name != first.name][:_ALSO]
         also = [f"[Also called {found.name.word}: {'; '.join(str(one) for one in others)}.]"] if others else []
         return ToolResult(content=found.note + "\n".join([*shown, *also]), display=str(first))
 
 
-def _source(symbol: Symbol, sources: Mapping[str, str]) -> str:
+def _source(symbol: Symbol, sources: Mapping[str, str], *, typed: bool) -> str:
     """Return a symbol's lines under its place."""
     path, line = (symbol.place.path, symbol.place.line) if symbol.place else ("", 0)
     first, last = (symbol.first_line, symbol.end_line) if symbol.end_line else (line, line)
     lines = lines_of(sources.get(path, ""))[first - 1 : last]
     head = f"{path}:{first}-{last} {symbol.kind} {symbol.name}" if last > first else f"{path}:{first} {symbol.name}"
+    inferred = [symbol.signature] if typed and symbol.kind == "value" and _says_more(symbol, lines) else []
     more = len(lines) - _LIMIT_LINES
     cut = [f"[{more} more lines: read_file from {first + _LIMIT_LINES}.]"] if more > 0 else []
-    return "\n".join([head, *(shorten(text, _LINE_CHARACTERS) for text in lines[:_LIMIT_LINES]), *cut])
+    return "\n".join([head, *inferred, *(shorten(text, _LINE_CHARACTERS) for text in lines[:_LIMIT_LINES]), *cut])
+
+
+def _says_more(symbol: Symbol, lines: Sequence[str]) -> bool:
+    """Whether its signature has a type that was inferred, or is written elsewhere."""
+    return bool(symbol.signature) and symbol.signature not in squeezed(" ".join(lines), 10_000)

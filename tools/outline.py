@@ -31,7 +31,7 @@ class Outline:
 
     spec = ToolSpec(
         name="outline",
-        description="Declarations of a file or directory (libraries too) with signatures and line ranges.",
+        description="Declarations of a file or directory, libraries too, with signatures and lines.",
         parameters={
             "type": "object",
             "properties": {"path": {"type": "string"}},

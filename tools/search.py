@@ -26,15 +26,15 @@ class Search:
     spec = ToolSpec(
         name="search",
         description=(
-            "Find lines that match a regular expression (ripgrep, so ignored files are skipped). Returns `line:text` "
+            "Find lines that match a regular expression (ripgrep; ignored files are skipped). Returns `line:text` "
             "under each file's name, definitions first, 200 lines at most."
         ),
         parameters={
             "type": "object",
             "properties": {
                 "pattern": {"type": "string", "minLength": 1},
-                "path": {"type": "string", "description": "Where to look; default the workspace."},
-                "glob": {"type": "string", "description": "Which files, such as *.go or !vendor/**."},
+                "path": {"type": "string", "description": "Default: the workspace."},
+                "glob": {"type": "string", "description": "*.go or !vendor/**."},
             },
             "required": ["pattern"],
             "additionalProperties": False,
