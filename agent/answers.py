@@ -11,7 +11,7 @@ from tools.review import Reviewed
 
 CUT = (
     "Your reply was cut off at the output limit. What was whole has been done; go on from there in smaller pieces "
-    "(a long file: write_file its first part, then edit_file the rest in)."
+    "(a long file: write_file its first part, then the rest by edits)."
 )
 EMPTY = "Your reply was empty. Go on with the task, or call finish."
 

@@ -142,16 +142,7 @@ class Loop:
 
     async def _ask(self) -> Completed:
         """Send the history; return the whole reply. Deltas go out as they come."""
-        tools = tuple(
-            ToolDefinition(
-                name=spec.name,
-                description=spec.description,
-                parameters=spec.parameters,
-                freeform=spec.freeform,
-                grammar=spec.grammar,
-            )
-            for spec in self.registry.definitions()
-        )
+        tools = tuple(ToolDefinition.of(spec) for spec in self.registry.definitions())
         request = ModelRequest(system=self.system, messages=tuple(self.history), tools=tools)
         self.requests += 1
         async for chunk in self.provider.stream(request):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from agent.messages import Message, Usage
 from tools.edit_record import EditFormat
+
+if TYPE_CHECKING:
+    from tools.base import ToolSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,17 @@ class ToolDefinition:
     parameters: Mapping[str, Any]
     freeform: str = ""
     grammar: str = ""
+
+    @classmethod
+    def of(cls, spec: ToolSpec) -> ToolDefinition:
+        """Return what a model is told of a tool."""
+        return cls(
+            name=spec.name,
+            description=spec.description,
+            parameters=spec.parameters,
+            freeform=spec.freeform,
+            grammar=spec.grammar,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
