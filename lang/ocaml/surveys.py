@@ -85,7 +85,7 @@ def parse_survey(project: Project | None, output: StepOutput) -> Survey:
     libraries = _libraries(told.get("library", ()), compiler)
     facts = [*_toolchain(told, libraries), *_about(project, told, files)]
     wanted = Counter(word for path, text in files.items() if _is_dune(path) for word in _libraries_of(text))
-    used = [library for library, _ in wanted.most_common() if library.partition(".")[0] in libraries]
+    used = [name for name, _ in wanted.most_common() if name.partition(".")[0] in libraries and _has_interface(name)]
     versions = {name: libraries[name.partition(".")[0]] for name in used}
     return Survey(facts=tuple(facts), libraries={**libraries, **versions}, used=tuple(used))
 
@@ -207,6 +207,11 @@ def _atoms(node: sexp.Node) -> list[str]:
     ]
 
 
+def _has_interface(library: str) -> bool:
+    """Whether code calls it: preprocessors are only named in dune files."""
+    return not re.match(r"ppx_|ppxlib|.*_ppx$", library)
+
+
 def speaks(text: str) -> bool:
     """Whether a task is about OCaml: by its name, its build tool, its files."""
     return _SPEAKS.search(text) is not None
@@ -214,6 +219,6 @@ def speaks(text: str) -> bool:
 
 def named(text: str, survey: Survey) -> tuple[str, ...]:
     """Return the installed libraries that a text names, as `yojson`, `Yojson` or `lwt.unix`, in its order."""
-    found = [name for name in survey.libraries if names(text, name)]
+    found = [name for name in survey.libraries if names(text, name) and _has_interface(name)]
     lowered = text.lower()
     return tuple(sorted(found, key=lambda name: lowered.find(name.lower())))
