@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.messages import Usage
@@ -24,5 +26,15 @@ def test_a_date_makes_no_other_model(model: str) -> None:
 
 @pytest.mark.parametrize("model", ["gpt-5-pro", "qwen3-coder", "claude-opus-4-1", ""])
 def test_an_unknown_model_has_no_price(model: str) -> None:
-    assert capabilities_of(model) == Capabilities()
+    assert replace(capabilities_of(model), edit_format="edit") == Capabilities()
     assert capabilities_of(model).cost(Usage(input_tokens=1)) is None
+
+
+@pytest.mark.parametrize("model", ["gpt-5", "gpt-5-2025-08-07", "gpt-5.3-codex", "gpt-6-sol", "openai/gpt-5-mini"])
+def test_models_that_were_trained_on_patches_write_patches(model: str) -> None:
+    assert capabilities_of(model).edit_format == "patch"
+
+
+@pytest.mark.parametrize("model", ["gpt-4.1", "gpt-oss-120b", "openai/gpt-oss-20b", "claude-opus-5", "deepseek-v4"])
+def test_all_others_write_edits(model: str) -> None:
+    assert capabilities_of(model).edit_format == "edit"
