@@ -9,9 +9,9 @@ GRAMMAR = r"""start: "*** Begin Patch" LF file+ "*** End Patch" LF?
 
 file: "*** Add File: " PATH LF added+ -> add
     | "*** Delete File: " PATH LF -> delete
-    | "*** Update File: " PATH LF ("*** Move to: " PATH LF)? hunk* -> update
+    | "*** Update File: " PATH LF ("*** Move to: " PATH LF)? hunks? -> update
 
-hunk: anchor+ line+ end? | line+ end?
+hunks: (anchor | line)+ end?
 anchor: "@@" LF | "@@ " REST LF
 added: "+" REST? LF
 line: ("+" | "-" | " ") REST? LF
