@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from mistakes import Mistake, lay_out, write
 
 from containers.base import Container
-from lang.analysis import AnalysisUnavailable, Place, Symbol
 from lang.detect import languages
-from lang.go.remedies import remedy
-from tools.bench import ContainerBench
-from tools.check import run_check
+from tools.analyses import Analyses
+from tools.check_report import CheckReport
+from tools.checks import Checks
+from tools.review import Review
+
+
+@dataclass(frozen=True, slots=True)
+class Bases:
+    """Keeps the checks of bases for one run: many mistakes begin with the same project."""
+
+    reports: dict[str, CheckReport] = field(default_factory=dict[str, CheckReport])
+
+    def load(self, key: str) -> CheckReport | None:
+        return self.reports.get(key)
+
+    def save(self, key: str, report: CheckReport) -> None:
+        self.reports[key] = report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,41 +38,33 @@ class Desk:
 
     container: Container
     workspace: Path
+    analyses: Analyses
+    bases: Bases = field(default_factory=Bases)
 
     @classmethod
     @asynccontextmanager
     async def opened(cls, container: Container, workspace: Path) -> AsyncGenerator[Self]:
         """Start what a session starts; end it."""
-        yield cls(container=container, workspace=workspace)
+        analyses = Analyses(container=container, languages=languages())
+        analyses.start()
+        yield cls(container=container, workspace=workspace, analyses=analyses)
+        await analyses.close()
 
     async def first_feedback(self, mistake: Mistake) -> str:
         """Lay the project out, make the edit and return what comes back with it."""
-        lay_out(mistake, self.workspace)
-        write(self.workspace, mistake.edits)
-        report = await run_check(self.container, languages())
-        told = ["Green" if report.green else "Red"]
-        for language in languages():
-            bench = ContainerBench(container=self.container, language=language)
-            for project in (one.project for one in report.projects if one.project.language == language.name):
-                for one in report.diagnostics:
-                    told.append(f"{one.path}:{one.line}:{one.column}: {one.message}")
-                    if language.name == "go" and (answer := await remedy(one, _Absent(), bench, project)):
-                        told.append("    " + answer.replace("\n", "\n    "))
-        told += [
-            f"--- {case.package} {case.name} ({case.path}:{case.line})\n{case.output}"
-            for case in report.cases
-            if case.status == "failed"
-        ]
-        told += [note for project in report.projects if not project.green for note in project.notes]
-        return "\n".join(told)
+        await self.analyses.changed(lay_out(mistake, self.workspace))
+        checks = Checks(container=self.container, languages=languages(), base_commit=self._head(), store=self.bases)
+        review = Review(container=self.container, analyses=self.analyses, checks=checks)
+        await review.start()
+        checks.start()
+        try:
+            await checks.base()
+            write(self.workspace, mistake.edits)
+            reviewed = await review.after()
+        finally:
+            await checks.stop()
+        return "\n".join(part for part in (*reviewed.by_path.values(), reviewed.rest) if part)
 
-
-class _Absent:
-    async def members(self, place: Place) -> tuple[Symbol, ...]:
-        raise AnalysisUnavailable("none")
-
-    async def describe(self, place: Place) -> Symbol | None:
-        raise AnalysisUnavailable("none")
-
-    async def find(self, name: str) -> tuple[Symbol, ...]:
-        raise AnalysisUnavailable("none")
+    def _head(self) -> str:
+        argv = ["git", "-c", f"safe.directory={self.workspace}", "rev-parse", "HEAD"]
+        return subprocess.run(argv, cwd=self.workspace, check=True, capture_output=True, text=True).stdout.strip()

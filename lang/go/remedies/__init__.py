@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from lang.analysis import Bench, Symbols
 from lang.base import Diagnostic, Project
-from lang.go.remedies import calls, interfaces, names, packages, plain
+from lang.go.remedies import calls, interfaces, names, packages, plain, statements
 from lang.go.remedies.question import Question
 
 __all__ = ["remedy"]
@@ -20,8 +20,15 @@ _TABLE: tuple[tuple[str, _Answer], ...] = (
     (r"\(type (?P<type_text>.+?) has no field or method (?P<name>\w+)", names.in_type),
     (r"^unknown field (?P<name>\w+) in struct literal of type (?P<type_text>[^\s,]+)", names.in_literal),
     (r"^name (?P<name>\w+) not exported by package (?P<qualifier>\S+)", names.not_exported),
-    (r"^undefined: (?P<qualifier>\w+)\.(?P<name>\w+)$", names.in_package),
-    (r"^undefined: (?P<name>\w+)$", names.bare),
+    (r"^undefined: (?P<qualifier>\w+)\.(?P<name>\w+)(?: \(but have \w+\))?$", names.in_package),
+    (r"^undefined: (?P<name>\w+)(?: \(but have \w+\))?$", names.bare),
+    (r"^declared and not used: (?P<name>\w+)", statements.unused),
+    (
+        r"(?P<expression>[\w.]+) \((?:value|variable) of type func\(.* does not implement (?P<interface>\S+) "
+        r"\(missing method",
+        interfaces.adapter,
+    ),
+    (r"^invalid operation: (?P<name>\w+) [!=]= nil \(mismatched types", statements.origin),
     (
         r"(?P<type_text>[^\s(]+) does not implement (?P<interface>\S+) \(method (?P<method>\w+) has pointer receiver",
         interfaces.pointer_receiver,
@@ -38,6 +45,7 @@ _TABLE: tuple[tuple[str, _Answer], ...] = (
     (r"^(?P<callee>[^\s(]+)\(.*\) \((?:no value|value of type \(.*\))\)? ", calls.signature),
     (r"(?:no required module provides|cannot find module providing) package (?P<path>[^\s;:]+)", packages.not_required),
     (r"package (?P<path>\S+) is not in std", packages.not_standard),
+    (r"missing go\.sum entry for module providing package (?P<path>\S+)", packages.not_summed),
     (r"module (?P<module>[^\s@]+)\S* found.*but does not contain package (?P<path>\S+)", packages.not_contained),
     (r"import cycle not allowed", packages.cycle),
 )
@@ -53,5 +61,8 @@ async def remedy(diagnostic: Diagnostic, symbols: Symbols, bench: Bench, project
     for pattern, answer in _ANSWERS:
         match = pattern.search(diagnostic.message)
         if match and (told := await answer(question, **match.groupdict())):
-            return told if len(told) <= _LIMIT_CHARACTERS else f"{told[: _LIMIT_CHARACTERS - 1]}…"
-    return plain.remark(diagnostic.message)
+            break
+    else:
+        told = ""
+    whole = "\n".join(filter(None, (told, plain.remark(diagnostic.message))))
+    return whole if len(whole) <= _LIMIT_CHARACTERS else f"{whole[: _LIMIT_CHARACTERS - 1]}…"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from lang.go.remedies.declarations import Declaration
 from lang.go.remedies.question import Question
 
 _GENERIC = re.compile(r"\[.*\]$")
@@ -15,8 +16,18 @@ async def signature(question: Question, callee: str) -> str:
     found = await question.described(plain)
     if found is None or found.kind == "var":
         return ""
-    qualifier = plain.rpartition(".")[0]
-    return f"{qualifier}.{found.line}" if qualifier and found.name == plain.rpartition(".")[2] else found.line
+    qualifier, _, name = plain.rpartition(".")
+    told = f"{qualifier}.{found.line}" if qualifier and found.name == name else found.line
+    return "\n".join((told, *(f"  {one.signature}" for one in await _siblings(question, qualifier, name))))
+
+
+async def _siblings(question: Question, qualifier: str, name: str) -> list[Declaration]:
+    """Return functions of the same package that are called so and go on: SplitN for Split."""
+    path = (await question.imports()).get(qualifier, "")
+    if not path or not question.diagnostic.message.startswith("too many arguments"):
+        return []
+    package = await question.package(path)
+    return [one for one in package.top(exported=True) if one.kind == "func" and one.name.startswith(name)][1:4]
 
 
 async def results(question: Question, callee: str, count: str) -> str:

@@ -25,6 +25,15 @@ async def missing_methods(question: Question, type_text: str, interface: str) ->
     return told
 
 
+async def adapter(question: Question, expression: str, interface: str) -> str:
+    """A function where an interface is wanted: the function type that implements it, if its package has one."""
+    package, name = await question.type_of(interface)
+    adapting = package.named(f"{name}Func")
+    if adapting is None:
+        return listing(f"{interface} asks for", await methods(question, package, name))
+    return f"{interface}Func({expression}) makes a {interface} of it: {adapting.signature}"
+
+
 async def methods(question: Question, package: Package, name: str, depth: int = _DEPTH) -> list[Declaration]:
     """Return an interface's methods, those of the interfaces it embeds included."""
     found = [one for one in package.declarations if one.owner == name and one.kind == "method"]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import posixpath
 import re
 from collections.abc import Sequence
 
-from lang.go.remedies.declarations import Declaration
+from lang.go.remedies.declarations import Declaration, Package
 from lang.go.remedies.nearness import CLEAR_LIKENESS, likeness, listing, nearest
 from lang.go.remedies.question import Question
 
 _FEW = 12
 """Members that a type may have to be listed whole where none is near."""
 _LOCAL = re.compile(r"[A-Za-z_]\w*")
+_FEW_PACKAGES = 2
+"""A name that more packages export says nothing about what was meant."""
+_ODD_PACKAGES = ("io/ioutil", "syscall", "expvar")
 _KINDS = re.compile(r"^(\[\]|map\[|chan |func\(|<-chan |\[\d)")
 _LITERAL_LEAST = 0.7
 
@@ -57,7 +61,8 @@ async def _standard(question: Question, name: str) -> list[str]:
     if not name[:1].isupper():
         return []
     found = (await question.run("sh", "-c", _STANDARD, "standard", name)).split()
-    return [path for path in found if "/internal" not in path and path != "syscall"][:4]
+    public = [path for path in found if path not in _ODD_PACKAGES]
+    return public if len(public) <= _FEW_PACKAGES else []
 
 
 async def not_exported(question: Question, name: str, qualifier: str) -> str:
@@ -77,10 +82,10 @@ async def in_type(question: Question, type_text: str, name: str) -> str:
         return _unnamed_type(type_text)
     members = await question.members(name)
     package, bare = await question.type_of(type_text)
-    own = package.path.startswith(".") or package.path.startswith(await question.module() or "?")
+    own = package.path.startswith(".")
     # The server knows what embedded types bring, too; `go doc` has the documentation of them all.
     members = members or package.members(bare)
-    return _members(type_text.lstrip("*"), name, [one for one in members if one.exported or own])
+    return _members(type_text.lstrip("*").replace('"', ""), name, [one for one in members if one.exported or own])
 
 
 def _unnamed_type(type_text: str) -> str:
@@ -109,8 +114,7 @@ def _members(type_text: str, name: str, members: Sequence[Declaration]) -> str:
 async def in_literal(question: Question, name: str, type_text: str) -> str:
     """`unknown field F in struct literal of type T`: the fields that there are."""
     package, bare = await question.type_of(type_text)
-    module = await question.module()
-    own = package.path.startswith(".") or (bool(module) and package.path.startswith(module))
+    own = package.path.startswith(".")
     fields = [one for one in package.members(bare) if one.kind == "field" and (one.exported or own)]
     near = nearest(name, fields, _LITERAL_LEAST) or ([] if len(fields) > _FEW else nearest(name, fields))
     if not fields and package.declarations:
@@ -127,6 +131,9 @@ async def bare(question: Question, name: str) -> str:
     if qualified:
         return await qualifier_of(question, name, qualified)
     package = await question.own_package()
+    tested = await _tested(question, package, name)
+    if tested:
+        return tested
     near = nearest(name, package.top(exported=False), 0.65)
     local = await _locals(question, name, {one.name for one in package.declarations})
     told: list[str] = []
@@ -139,6 +146,20 @@ async def bare(question: Question, name: str) -> str:
     if methods:
         told.append(f"{name} is a {methods[0].kind} of {methods[0].owner}: {methods[0].signature}")
     return "\n".join(filter(None, told))
+
+
+async def _tested(question: Question, package: Package, name: str) -> str:
+    """Return how a test in a package of its own names what it tests."""
+    clause = re.search(r"^package (\w+)_test\b", await question.source(), re.MULTILINE)
+    found = package.named(name)
+    if clause is None or found is None:
+        return ""
+    if not found.exported:
+        return (
+            f"{clause[1]}_test sees only what {clause[1]} exports: write package {clause[1]} to test {found.signature}."
+        )
+    path = posixpath.normpath(posixpath.join(await question.module(), question.directory))
+    return f'This is package {clause[1]}_test: {clause[1]}.{found.signature}, import "{path}".'
 
 
 async def _selected(question: Question, name: str) -> str:
@@ -154,7 +175,8 @@ async def _locals(question: Question, name: str, known: set[str]) -> list[str]:
     """Return names of the file that are a slip away and not the package's: parameters and variables."""
     counted = set(_LOCAL.findall(await question.source())) - known - {name}
     likely = [(likeness(name, one), one) for one in counted if len(one) > 1]
-    return [one for ratio, one in sorted(likely, reverse=True) if ratio >= CLEAR_LIKENESS][:2]
+    fitting = [pair for pair in likely if pair[1][:1].isupper() == name[:1].isupper()]
+    return [one for ratio, one in sorted(fitting, reverse=True) if ratio >= CLEAR_LIKENESS][:2]
 
 
 async def _exporters(question: Question, name: str) -> str:

@@ -12,6 +12,8 @@ REMEDY_CHARACTERS = 500
 SHOWN = 4
 """How many near names are shown with signature and documentation."""
 LEAST_LIKENESS = 0.55
+_SPREAD = 0.25
+"""How much less alike than the most alike a name may be to be shown beside it."""
 CLEAR_LIKENESS = 0.85
 """From here on a name is taken for a slip of the pen."""
 
@@ -40,6 +42,7 @@ def likeness(wanted: str, name: str) -> float:
 def nearest(wanted: str, declarations: Iterable[Declaration], least: float = LEAST_LIKENESS) -> list[Declaration]:
     """Return the few declarations whose names are most like a name, the likeliest first."""
     scored = [(likeness(wanted, one.name), one) for one in declarations if one.name != wanted]
+    least = max(least, max((ratio for ratio, _ in scored), default=0.0) - _SPREAD)
     likely = sorted((pair for pair in scored if pair[0] >= least), key=lambda pair: -pair[0])
     return [one for _, one in likely[:SHOWN]]
 
@@ -57,6 +60,9 @@ def listing(title: str, near: Sequence[Declaration], others: Collection[Declarat
             break
         lines.append(line)
         room -= len(line) + 1
+    signatures = [one.signature for one in others] if not near else []
+    if signatures and sum(map(len, signatures)) + 4 * len(signatures) < room:
+        return "\n".join((title, *(f"  {signature}" for signature in signatures)))
     rest = _names(others, {one.name for one in near}, room - 10)
     if rest:
         lines.append(f"  {'also ' if near else ''}{rest}")

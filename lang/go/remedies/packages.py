@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from lang.base import Step
 from lang.go.remedies.nearness import likeness
 from lang.go.remedies.question import Question
 
 _SHOWN = 4
+_VERSION = re.compile(r"^(?:require\s+|\t)(\S+\.\S+/\S+)\s+(v\S+)", re.MULTILINE)
 _MAJOR = re.compile(r"/v\d+$")
 
 
@@ -22,6 +24,9 @@ async def not_required(question: Question, path: str) -> str:
     other = next((each for each in required if _MAJOR.sub("", each) == plain and each != path), None)
     if other is None:
         other = next((each for each in required if _MAJOR.sub("", each) + "/" in path + "/" and each not in path), None)
+    holding = next((each for each in required if f"{path}/".startswith(f"{each}/")), None)
+    if holding is not None:
+        return await not_contained(question, holding, path)
     if other is not None:
         rest = path.removeprefix(_MAJOR.sub("", other)).lstrip("/")
         rest = re.sub(r"^v\d+/?", "", rest)
@@ -60,6 +65,20 @@ async def _own(question: Question, path: str) -> str:
     if module and (path + "/").startswith(module + "/"):
         return f"This module has no such package. It has {', '.join(packages[:8])}."
     return ""
+
+
+async def not_summed(question: Question, path: str) -> str:
+    """`missing go.sum entry`: nothing to do, unless the version that go.mod names doesn't exist."""
+    required = dict(_VERSION.findall(await question.go_mod()))
+    module = next((each for each in required if f"{path}/".startswith(f"{each}/")), "")
+    if module:
+        asked = await question.bench.run(
+            Step(argv=("go", "list", "-m", f"{module}@{required[module]}"), cwd=question.project.root, timeout_s=5.0)
+        )
+        wrong = re.search(r"unknown revision|invalid version|no matching versions|not found", asked.stderr)
+        if wrong:
+            return f"There is no {module} {required[module]}: add_dependency {module} picks a version that exists."
+    return "Nothing to write by hand: `go mod tidy`, which runs before the final check, completes go.sum."
 
 
 async def not_contained(question: Question, module: str, path: str) -> str:

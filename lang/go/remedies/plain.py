@@ -5,88 +5,109 @@ from __future__ import annotations
 import re
 
 _TABLE: tuple[tuple[str, str], ...] = (
+    # Declarations and assignments
     (r"^no new variables on left side of :=", "All of them are declared in this scope already: assign with =."),
+    (r"^missing return", "A path through the function ends without a return: add one, or a panic, before this brace."),
     (
-        r"^declared and not used: (?P<name>\w+)",
-        "Use {name}, or assign to _. A := in an inner block declares a new {name} and leaves the outer one alone.",
-    ),
-    (
-        r"^missing return",
-        "A path through the function ends without return: add one (or a panic) before the closing brace.",
-    ),
-    (
-        r"^(?:invalid operation: )?.* \(mismatched types (?:int|int64|float64|int32|uint64) and time\.Duration\)",
-        "Convert: time.Duration(n) * time.Second.",
-    ),
-    (
-        r"^(?:invalid operation: )?.* \(mismatched types time\.Duration and (?:int|int64|float64|int32|uint64)\)",
-        "Convert: time.Duration(n) * time.Second.",
-    ),
-    (
-        r"^(?:cannot use )?.*(?:passes|copies|copy of|return copies) lock|lock by value",
-        "Use a pointer: *T as parameter, receiver and element, &v for the value.",
-    ),
-    (
-        r"^missing go\.sum entry",
-        "Nothing to write by hand: `go mod tidy`, which runs before every check, completes go.sum.",
-    ),
-    (r"^updates to go\.mod needed", "`go mod tidy` brings go.mod up to date."),
-    (
-        r"^found packages (?P<one>\w+) \((?P<file>\S+)\) and (?P<two>\w+) \((?P<other>\S+)\) in",
-        "A directory holds one package: write one package clause in {file} and {other}, or move one to a directory of "
-        "its own. Only _test.go files may say {one}_test.",
-    ),
-    (
-        r"^cannot call pointer method (?P<method>\w+) on",
-        "{method} has a pointer receiver: call it on a variable or &value; map elements and results have no address.",
-    ),
-    (
-        r"^cannot assign to struct field (?P<field>.+) in map",
+        r"^cannot assign to struct field .+ in map",
         "Map elements have no address: copy (v := m[k]), change v, put it back (m[k] = v); or store pointers.",
     ),
     (
-        r"^implicit function instantiation requires|^embedding .* requires|requires go(?P<version>\d+\.\d+) or later",
-        "go.mod's go directive sets the language version: write go {version} (or later) there, or do without.",
+        r"^cannot assign to (?P<text>\w+)\[.*neither addressable nor a map index",
+        "Strings can't be changed: b := []byte({text}), change b, string(b).",
+    ),
+    (r"^append\(.* is not used|\(value of type \[\]\S+\) is not used", "Assign the result: s = append(s, …)."),
+    (r"^initialization cycle", "Package variables refer to each other in a circle: set one of them in init."),
+    (r"^label (?P<name>\w+) defined and not used", "Remove the label, or name it: break {name}, continue {name}."),
+    # Types
+    (
+        r"mismatched types (?:u?int\w*|float64) and time\.Duration|mismatched types time\.Duration and (?:u?int|float)",
+        "Convert: time.Duration(n) * time.Second.",
+    ),
+    (
+        r"^cannot use .* of type (?:float\d+|int\d*)\) as time\.Duration",
+        "Convert: time.Duration(x * float64(time.Second)).",
+    ),
+    (r"mismatched types int\d* and float64|mismatched types float64 and int\d*", "Convert one side: float64(n)."),
+    (
+        r"mismatched types (?P<type>(?!bool|string|u?int|float)[\w.]+) and untyped nil",
+        "A {type} is never nil. To know whether a map holds a key: v, ok := m[k].",
+    ),
+    (
+        r"^cannot use nil as (?P<type>[\w.]+) value in return",
+        "A {type} can't be nil: return its zero value, {type}{{}} for a struct.",
+    ),
+    (r"iter\.Seq\[.* as \[\]", "slices.Sorted(seq) or slices.Collect(seq) makes a slice of it."),
+    (r"is pointer to interface, not interface", "Interfaces are passed as they are: declare the type without the *."),
+    (
+        r"^cannot call pointer method (?P<method>\w+) on",
+        "{method} has a pointer receiver: call it on a variable; map elements and results have no address.",
     ),
     (r"^invalid recursive type", "A struct can't hold itself: make the field a pointer or a slice."),
     (
-        r"^initialization cycle",
-        "Package variables refer to each other in a circle: set one of them in a function or in init.",
-    ),
-    (
         r"^(?P<name>\S+) \(type\) is not an expression",
         "A value is wanted: {name}{{}} for a struct, or a conversion {name}(v).",
+    ),
+    # Generics
+    (r"type parameter (?P<name>\w+) cannot use operator [<>+]", "Constrain it: [{name} cmp.Ordered]."),
+    (r"incomparable types in type set", "Constrain the type parameter: [T comparable]."),
+    (
+        r"^cannot use generic (?:type|function) (?P<name>\w+)\S* .*without instantiation|^cannot use generic type "
+        r"(?P<other>\w+)\[.*without instantiation",
+        "Give its type arguments: {name}{other}[T].",
     ),
     (
         r"^method must have no type parameters|^methods cannot have type parameters",
         "Methods take no type parameters: put them on the type, or write a function.",
     ),
-    (r"^cannot use generic type (?P<name>\S+?)\[.*without instantiation", "Give its type arguments: {name}[T]."),
-    (r"^cannot use generic function (?P<name>\S+) without instantiation", "Give its type arguments: {name}[T]."),
+    # What the standard library hasn't got
     (
-        r"^label (?P<name>\w+) defined and not used",
-        "Remove the label, or name it: break {name}, continue {name}.",
+        r"^undefined: (?:slices|maps)\.(?P<name>Map|Filter|Reduce|Any|Find|ForEach|GroupBy|Uniq|FlatMap)$",
+        "The standard library has no {name} over slices: write a loop.",
     ),
-    (r"^(?:loop variable|range var)", "Since go 1.22 each iteration has its own variable."),
-    (r"^result of (?:fmt\.Errorf|errors\.New|append|fmt\.Sprintf) call not used", "Assign or return the result."),
+    (r"^undefined: errors\.(?:Wrap|Wrapf|Errorf|WithMessage|WithStack)$", 'Wrap: fmt.Errorf("loading: %w", err).'),
+    (r"^undefined: errors\.Cause$", "errors.Is(err, target) and errors.As(err, &target) look through wrapped errors."),
+    # Syntax
+    (r"^invalid character U\+003F '\?'", "Go has no ?: operator: write if and else."),
     (
-        r"^the cancel function (?:returned by|is not used)|^the cancel function is not used",
-        "defer cancel() right after it.",
+        r"^syntax error: unexpected name \w+ at end of statement",
+        "Was a loop meant: for condition { … }; there is no while, do or foreach.",
     ),
+    (
+        r"^(?:syntax error: )?unexpected semicolon or newline before \{|^missing function body",
+        "The opening brace stands on the same line as func, if or for.",
+    ),
+    (
+        r"^(?:syntax error: )?non-declaration statement outside function body",
+        "Outside of functions are only declarations (var x = …, not x := …): perhaps a brace closes too early.",
+    ),
+    # Modules and packages
+    (
+        r"requires go(?P<version>\d+\.\d+) or later",
+        "go.mod's go directive sets the language version: write go {version} (or later) there, or do without.",
+    ),
+    (
+        r"requires go >= \S+ \(running go (?P<version>\d+\.\d+)",
+        "Write go {version} in go.mod: no other toolchain is here.",
+    ),
+    (r"^invalid go version", "Write it as go 1.N or go 1.N.P, without a v."),
+    (r"^updates to go\.mod needed", "`go mod tidy`, which runs before the final check, brings go.mod up to date."),
+    (r"^use of internal package \S+ not allowed", "Only code below the parent of internal may import it."),
+    (
+        r"^found packages (?P<one>\w+) \((?P<file>\S+)\) and (?P<two>\w+) \((?P<other>\S+)\) in",
+        "A directory holds one package: write one package clause in {file} and {other}, or move one to a directory of "
+        "its own. Besides, _test.go files may say PACKAGE_test.",
+    ),
+    # Vet
+    (r"(?:passes|copies|copy of|return copies) lock", "Use a pointer: receivers, parameters and elements of type *T."),
+    (r"^the cancel function", "ctx, cancel := …; defer cancel(). Or return cancel to the caller."),
     (
         r"^struct field tag",
-        'A tag is written `json:"name,omitempty"`: no blank after the colon, pairs parted by one blank.',
+        'A tag is written `json:"name,omitempty"`: no blank after the colon, one blank between pairs.',
     ),
+    (r"yields a string of one rune", "strconv.Itoa(n), or fmt.Sprint(n)."),
+    (r"^result of \S+ call not used", "Assign or return the result."),
     (r"^self-assignment of", "Perhaps a parameter hides the field: s.x = x."),
-    (r"^unreachable code", "Remove it, or the return before it."),
-    (
-        r"^missing function body|^unexpected semicolon or newline before \{",
-        "The opening brace stands on the line of func.",
-    ),
-    (
-        r"^non-declaration statement outside function body",
-        "Only declarations stand outside of functions: var x = …, not x := ….",
-    ),
 )
 _COMPILED = tuple((re.compile(pattern, re.DOTALL), text) for pattern, text in _TABLE)
 

@@ -18,6 +18,8 @@ _IMPORT = re.compile(r"""^\s*(?:(?P<alias>[\w.]+)\s+)?["`](?P<path>[^"`]+)["`]""
 _MODULE = re.compile(r"^module\s+(\S+)", re.MULTILINE)
 _REQUIRE = re.compile(r"^(?:require\s+|\t)([\w.~-]+\.[\w.~-]+/\S+)\s+v", re.MULTILINE)
 _MAJOR = re.compile(r"/v\d+$|\.v\d+$")
+_TESTS = """grep -hE '^(func|type|var|const) ' "$1"/*_test.go"""
+_BODY = re.compile(r" \{.*$", re.MULTILINE)
 _RECEIVER = re.compile(r"^func \([^)]*\) ")
 
 
@@ -88,22 +90,31 @@ class Question:
         if not own:
             module = await self.module()
             own = bool(module) and (path == module or path.startswith(f"{module}/"))
-        flags = ("-all", "-u") if own else ("-all",)
+        flags = ("-all", "-u", "-cmd") if own else ("-all",)
         return read_package(path, await self.run("go", "doc", *flags, path)) if path else Package()
 
     async def own_package(self) -> Package:
-        """Return what the finding's own package declares."""
-        return await self.package(self.directory)
+        """Return what the finding's own package declares; for a finding in a test, with what its tests declare."""
+        package = await self.package(self.directory)
+        if not self.diagnostic.path.endswith("_test.go"):
+            return package
+        declared = await self.run("sh", "-c", _TESTS, "tests", self.directory)
+        tests = read_package(self.directory, _BODY.sub("", declared))
+        return Package(
+            path=package.path,
+            declarations=(*package.declarations, *tests.declarations),
+            embedded=package.embedded,
+        )
 
     async def type_of(self, text: str) -> tuple[Package, str]:
         """Return the package and the bare name of a type as the compiler writes it: `*rate.Limiter`, `Box[int]`."""
-        plain = text.strip().lstrip("*").split("[", 1)[0].strip('"')
+        plain = text.strip().lstrip("*").split("[", 1)[0].replace('"', "")
         qualifier, _, name = plain.rpartition(".")
         if not name.isidentifier():
             return Package(), ""
         if not qualifier:
             return await self.own_package(), name
-        path = qualifier.strip('"') if "/" in qualifier else await self.import_path(qualifier)
+        path = qualifier if "/" in qualifier else await self.import_path(qualifier)
         return await self.package(path), name
 
     # The language server
