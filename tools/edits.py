@@ -12,6 +12,8 @@ from tools.text import numbered
 
 _SHOWN_LINES = 30
 _SHOWN_PLACES = 20
+_TELLING_CHARACTERS = 12
+"""A shorter text may stand anywhere by chance."""
 
 NOTES: Mapping[Stage, str] = {
     "exact": "",
@@ -138,7 +140,8 @@ def not_found(text: str, old: str, new: str, wording: Wording) -> Misplaced:
     """Return the refusal of a text that nothing matches, with the region that is most like it."""
     region = nearest(text, old)
     made = _line_where(text, new)
-    if made and (region is None or region.first - new.count("\n") <= made < region.first + len(region.lines)):
+    alone = region is None and len(new.strip()) >= _TELLING_CHARACTERS
+    if made and (alone or (region and region.first - new.count("\n") <= made < region.first + len(region.lines))):
         told = f"{wording.old} is not in the file, but {wording.new} is, at line {made}"
         return Misplaced("made-already", f"{told}; the edit seems to have been made already.")
     if region is None:

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.edits import Edit, EditFailed, apply_edits
+from lang.go import Go
+from tools.edits import Edit, Edited, EditFailed, apply_edits
+from tools.matching import matches
 
 GO = "package a\n\nfunc f() {\n\tif x {\n\t\treturn 1\n\t}\n}\n"
 
@@ -175,3 +177,112 @@ def test_crlf_files_stay_crlf(lines: list[str], at: int, new: str):
     except EditFailed:
         return
     assert result.count("\n") == result.count("\r\n")
+
+
+def by_tokens(text: str, old: str, new: str) -> Edited:
+    return apply_edits(text, [Edit(old=old, new=new)], tokens=lambda text: Go().tokens("a.go", text))
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "want"),
+    [
+        ("\tx := f( a,b )\n", "x := f(a, b)", "x := f(a)", "\tx := f(a)\n"),
+        ("\tx := f( a,b )\n", "    x := f(a, b)\n", "    x := f(a)\n", "\tx := f(a)\n"),
+        ("\tx:=f(a) + g\n", "\tx := f(a)", "\tx := h(a)", "\tx := h(a) + g\n"),
+        ("f(a,\n\tb)\n", "f(a, b)", "f(b)", "f(b)\n"),
+        ("f(a,b)\r\ng()\r\n", "f( a, b )\ng()", "h()\ni()", "h()\r\ni()\r\n"),
+        ("f(a) // why  so\n", "f( a ) // why  so", "g()", "g()\n"),
+    ],
+)
+def test_tokens_match_whatever_is_between_them(text: str, old: str, new: str, want: str):
+    outcome = by_tokens(text, old, new)
+    assert (outcome.text, outcome.matched) == (want, ("tokens",))
+    assert "tokens" in outcome.notes[0]
+
+
+@pytest.mark.parametrize("old", ['f( "a b" )', "f() // a b", "f (x y)", "xf ()"])
+def test_comments_strings_and_words_match_whole(old: str):
+    with pytest.raises(EditFailed, match="not in the file"):
+        by_tokens('f("a  b")\nf() // a  b\nf(xy)\n', old, "g()")
+
+
+def test_tokens_must_be_unique_too():
+    with pytest.raises(EditFailed, match="2 times, at lines 1, 2") as caught:
+        by_tokens("f(a,b)\nf(a,  b)\n", "f( a, b )", "g()")
+    assert caught.value.failures == ("ambiguous",)
+
+
+def test_places_that_overlap_are_two_places():
+    assert "2 times, at lines 1, 2" in refusal("}\n}\n}\n", Edit(old="}\n}\n", new="}\n"))
+    assert edited("}\n}\n}\n", "}\n}\n", "x\n", replace_all=True) == "x\n}\n"
+
+
+def test_the_stage_of_each_edit_and_each_failure_are_told():
+    edits = [
+        Edit(old="return 1", new="return 2"),
+        Edit(old="    if x {\n        return 2", new="    if y {\n        return 2"),
+        Edit(old="func f() { ", new="func g() {"),
+    ]
+    assert apply_edits(GO, edits).matched == ("exact", "indentation", "trailing")
+    with pytest.raises(EditFailed) as caught:
+        apply_edits(GO, [edits[0], Edit(old="nowhere", new="x"), Edit(old="", new="x"), Edit(old="x", new="x")])
+    assert caught.value.matched == ("exact",)
+    assert caught.value.failures == ("not-found", "empty", "unchanged")
+
+
+def test_an_empty_old_fills_an_empty_file():
+    assert edited("", "", "package a\n") == "package a\n"
+
+
+def test_new_text_that_stands_elsewhere_does_not_hide_where_the_old_one_nearly_is():
+    text = "func f() error {\n\treturn nil\n}\n" + "// more\n" * 20 + "func g() error {\n\treturn g2()\n}\n"
+    message = refusal(text, Edit(old="func g() error {\n\treturn g3()\n", new="\treturn nil\n"))
+    assert "lines 24-25" in message
+
+
+PIECES = st.sampled_from(["f(a, b)", "g( )", "x := 1", "x:=1", "// c  d", '"s  t"', "if y {", "}", "\treturn", ""])
+SOURCE = st.lists(PIECES, max_size=8).map("\n".join)
+
+
+@given(text=SOURCE, old=SOURCE, new=SOURCE)
+def test_only_a_unique_place_is_changed_and_nothing_outside_of_it(text: str, old: str, new: str):
+    try:
+        outcome = by_tokens(text, old, new)
+    except EditFailed:
+        return
+    found = next(matches(text, old, new, lambda text: Go().tokens("a.go", text)), None)
+    if found is None:
+        assert (text, old, outcome.text) == ("", "", new)
+        return
+    assert (len(found.splices), found.stage) == (1, outcome.matched[0])
+    (splice,) = found.splices
+    assert outcome.text == text[: splice.start] + splice.new + text[splice.end :]
+    assert "".join(text[splice.start : splice.end].split()) == "".join(old.split())
+
+
+@given(text=SOURCE, old=SOURCE.filter(str.strip), new=SOURCE)
+def test_what_stands_there_exactly_is_never_matched_loosely(text: str, old: str, new: str):
+    try:
+        outcome = by_tokens(text, old, new)
+    except EditFailed:
+        return
+    assert (outcome.matched == ("exact",)) == (old in text)
+
+
+@given(text=SOURCE, edits=st.lists(st.tuples(SOURCE, SOURCE), min_size=2, max_size=4))
+def test_edits_are_made_one_after_the_other_or_not_at_all(text: str, edits: list[tuple[str, str]]):
+    wanted = [Edit(old=old, new=new) for old, new in edits]
+    try:
+        outcome = apply_edits(text, wanted)
+    except EditFailed as error:
+        counted = len(error.matched) + len(error.failures)
+    else:
+        counted = len(outcome.matched)
+        assert outcome.text == one_by_one(text, wanted)
+    assert counted == len(wanted)
+
+
+def one_by_one(text: str, wanted: list[Edit]) -> str:
+    for edit in wanted:
+        text = apply_edits(text, [edit]).text
+    return text
