@@ -1,4 +1,4 @@
-"""Short names for tasks: from their own words, or by the small model."""
+"""Names: short ones for tasks, from their own words or by the small model; those of libraries that it proposes."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ _FILLERS = frozenset(
     )
 )
 _SYSTEM = "Name the task in two to four lowercase English words joined by hyphens. Answer with the name alone."
+_NAMES = "Answer with names alone, one a line, the likeliest first. No names that you are not sure of."
 _TIMEOUT_S = 10.0
 
 
@@ -61,15 +62,27 @@ def commit_message(summary: str) -> str:
 
 async def name_task(provider: Provider, task: str) -> str:
     """Ask a model for a name; empty where it gave none in ten seconds. Raises nothing of the provider's."""
-    request = ModelRequest(
-        system=_SYSTEM, messages=(Message(role="user", parts=(Text(text=task[:4000]),)),), max_output_tokens=50
-    )
+    said = await _answer(provider, _SYSTEM, task[:4000], max_output_tokens=50)
+    return slug(said) if re.search(r"[a-zA-Z0-9]", said) else ""
+
+
+async def propose_names(provider: Provider, question: str) -> tuple[str, ...]:
+    """Ask a model which names are meant, best first; none where it has no answer in ten seconds.
+
+    What comes back is not to be believed. Raises nothing of the provider's.
+    """
+    said = await _answer(provider, _NAMES, question, max_output_tokens=150)
+    return tuple(line.strip() for line in said.splitlines() if line.strip())
+
+
+async def _answer(provider: Provider, system: str, text: str, *, max_output_tokens: int) -> str:
+    message = Message(role="user", parts=(Text(text=text),))
+    request = ModelRequest(system=system, messages=(message,), max_output_tokens=max_output_tokens)
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             async for chunk in provider.stream(request):
                 if isinstance(chunk, Completed):
-                    said = chunk.message.text.strip()
-                    return slug(said) if re.search(r"[a-zA-Z0-9]", said) else ""
+                    return chunk.message.text.strip()
     except (ProviderError, TimeoutError):
         return ""
     return ""

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -51,6 +51,7 @@ from containers.workspace import (
     make_clone,
 )
 from lang.base import Language
+from lang.dependencies import Propose
 from tools.registry import Registry
 from tools.survey import survey
 
@@ -76,6 +77,8 @@ class SessionSpec:
     branch: str = ""
     name_branch: Callable[[str], Awaitable[str]] | None = None
     """Finds a short name for the task (the small model's part); None, or a failure of it, takes the task's words."""
+    propose: Propose | None = None
+    """Asks the small model which libraries a name may mean; None where there is no small model."""
     started: float = field(default_factory=time.monotonic)
     """When the command began, by `time.monotonic()`."""
 
@@ -199,7 +202,7 @@ class Session:
         self._loop = Loop(
             provider=spec.provider,
             registry=spec.registry,
-            context=feedback.context,
+            context=replace(feedback.context, propose=spec.propose),
             system=system_prompt(findings.languages),
             emit=self.emit,
             judge=self._judge.judge,

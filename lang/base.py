@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from lang.analysis import Analysis, Bench, Place, Symbol
+    from lang.dependencies import Dependencies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,25 +287,12 @@ class Language(Protocol):
         """
         ...
 
-    def add_dependency(self, project: Project, name: str, version: str | None) -> tuple[Step, ...]:
-        """Fetch a dependency and record it; steps run in order and stop at the first that fails.
-
-        `()` where nothing of this language can be called that: in a mixed repository the next language is asked.
-        """
+    def dependencies(self, project: Project, bench: Bench) -> Dependencies:
+        """Return what finds, fetches and records a project's libraries."""
         ...
 
     def build_files(self, project: Project, paths: Collection[str]) -> tuple[str, ...]:
-        """Those of a tree's files whose text `record_dependency` needs; `()` where the steps record by themselves."""
-        ...
-
-    def record_dependency(
-        self, project: Project, name: str, version: str | None, files: Mapping[str, str]
-    ) -> tuple[FileEdit, ...]:
-        """The edits that write a dependency down once `add_dependency` has fetched it.
-
-        `files` are the texts of `build_files` by path. `()` where there is nothing (more) to write: it stands
-        there already, or the steps recorded it.
-        """
+        """Those of a tree's files whose text a `Dependencies` needs; `()` where it reads what it needs by itself."""
         ...
 
     def exports(self, project: Project, name: str) -> Step:

@@ -1,4 +1,4 @@
-"""The tool `add_dependency`: fetches a library, records it and shows what it exports."""
+"""The tool `add_dependency`: finds a library by a loose name, records it and shows what it exports."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from containers.base import Container
-from lang.base import Language, Project, StepOutput
+from lang.base import Language, Project
+from lang.dependencies import Addition, Dependencies, NotAdded, Wanted
 from tools.base import ToolContext, ToolError, ToolResult, ToolSpec
-from tools.paths import file_errors
-from tools.steps import Runner
-from tools.text import brief, clean, decode, encode, lines_of, shorten
-from tools.tree import changes, files, projects, snapshot
+from tools.bench import ContainerBench
+from tools.dependencies import clear, put, shown, texts
+from tools.text import brief
+from tools.tree import files, projects
 
 _EXPORTS_CHARACTERS = 4000
-_ERROR_LINES = 15
-_LINE_CHARACTERS = 300
 
 
 class AddDependency:
@@ -25,14 +23,18 @@ class AddDependency:
     spec = ToolSpec(
         name="add_dependency",
         description=(
-            "Fetch a library and record it in the build files (go get and go mod tidy; opam, dune-project and dune). "
-            "Returns the version taken and what it exports."
+            "Find a library (a name like brotli will do), fetch a version that the toolchain can use and record it in "
+            "the build files. Returns what was taken, the changed lines, warnings (vulnerable, deprecated) and exports."
         ),
         parameters={
             "type": "object",
             "properties": {
-                "name": {"type": "string", "minLength": 1, "description": "Go import path, or opam package."},
-                "version": {"type": "string", "description": "Default the newest."},
+                "name": {
+                    "type": "string",
+                    "minLength": 1,
+                    "description": "Go import path, opam package, or its usual name.",
+                },
+                "version": {"type": "string", "description": "Default the newest that fits."},
             },
             "required": ["name"],
             "additionalProperties": False,
@@ -44,21 +46,16 @@ class AddDependency:
         return brief(arguments["name"], arguments.get("version", ""))
 
     async def run(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
-        name, version = arguments["name"].strip(), arguments.get("version") or None
+        name, version = arguments["name"].strip(), arguments.get("version") or ""
         targets = _targets(await projects(context.container, context.languages))
         if not targets:
-            raise ToolError(f"{name} was not added: write go.mod or dune-project first, or earlier in the same reply.")
-        before = await snapshot(context.container)
-        runner = Runner(container=context.container, environment=context.environment)
-        failures: list[str] = []
-        # A language refuses at once a name that can't be one of its own, so to try each in turn costs next to nothing.
-        for target in targets:
-            failure = await _fetch(runner, target, name, version, context)
-            if failure is None:
-                await _record(context.container, target, name, version)
-                return await _added(runner, target, name, before, context)
-            failures.append(failure if len(targets) == 1 else f"{target.language.name}: {failure}")
-        raise ToolError(f"{name} was not added.\n" + "\n".join(failures))
+            wanted = " or ".join(language.project_file for language in context.languages) or "a project"
+            raise ToolError(f"{name} was not added: write {wanted} first, or earlier in the same reply.")
+        try:
+            target, addition = await _prepared(targets, name, version, context)
+            return await _recorded(target, addition, name, context)
+        finally:
+            await clear(context.container)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,59 +75,74 @@ def _targets(found: Sequence[tuple[Language, Project]]) -> list[_Target]:
     return list(targets.values())
 
 
-async def _record(container: Container, target: _Target, name: str, version: str | None) -> None:
-    """Write the build files' edits that the steps did not make themselves."""
-    texts: dict[str, str] = {}
-    for path in target.language.build_files(target.project, await files(container)):
-        with file_errors(path):
-            decoded = decode(await container.read(path))
-        if decoded is not None:
-            texts[path] = decoded.text
-    for edit in target.language.record_dependency(target.project, name, version, texts):
-        with file_errors(edit.path):
-            await container.write(edit.path, encode(edit.content))
+async def _prepared(
+    targets: Sequence[_Target], name: str, version: str, context: ToolContext
+) -> tuple[_Target, Addition]:
+    """Let each language look for the name, by what is certain, then by what a model proposes. Raises ToolError."""
+    known = await files(context.container)
+    failures: dict[str, NotAdded] = {}
+    for propose in (None, context.propose) if context.propose else (None,):
+        for target in targets:
+            earlier = failures.get(target.language.name)
+            if earlier is not None and earlier.kind != "unknown":
+                continue
+            held = await texts(context.container, target.language.build_files(target.project, known))
+            wanted = Wanted(name=name, version=version, files=held, propose=propose)
+            try:
+                return target, await _dependencies(target, context).prepare(wanted)
+            except NotAdded as failure:
+                failures[target.language.name] = failure
+    raise ToolError(_refusal(name, targets, failures))
 
 
-async def _fetch(runner: Runner, target: _Target, name: str, version: str | None, context: ToolContext) -> str | None:
-    """Run the steps; return what the first that failed says, None if all went well."""
-    steps = target.language.add_dependency(target.project, name, version)
-    if not steps:
-        return f"nothing of {target.language.name} can be called that; check the name."
-    for step in steps:
-        output = await runner.run(target.language, step)
-        if output.stderr:
-            context.on_output(clean(output.stderr))
-        if output.timed_out:
-            return f"it took more than {step.timeout_s:.0f} s and was stopped; try again, or look with bash."
-        if output.exit_code:
-            return _useful(output)
-    return None
+def _dependencies(target: _Target, context: ToolContext) -> Dependencies:
+    bench = ContainerBench(container=context.container, language=target.language, environment=context.environment)
+    return target.language.dependencies(target.project, bench)
 
 
-async def _added(runner: Runner, target: _Target, name: str, before: str, context: ToolContext) -> ToolResult:
-    changed = await changes(context.container, before)
-    exports = await runner.run(target.language, target.language.exports(target.project, name))
-    shown = target.language.parse_documentation(name, exports).text.strip()
-    if len(shown) > _EXPORTS_CHARACTERS:
-        cut = shown[:_EXPORTS_CHARACTERS].rsplit("\n", 1)[0]
-        shown = f"{cut}\n[{len(shown) - len(cut)} more characters; ask docs for a symbol.]"
+def _refusal(name: str, targets: Sequence[_Target], failures: Mapping[str, NotAdded]) -> str:
+    """Return what to tell when nobody has it: each language's word, but not that a name isn't its own."""
+    titles = {target.language.name: target.language.title for target in targets}
+    telling = {key: each for key, each in failures.items() if each.kind != "foreign"} or failures
+    lines = [f"{titles[key]}: {each}" if len(telling) > 1 else str(each) for key, each in telling.items()]
+    lacks = " ".join(package for each in telling.values() for package in each.lacks)
+    if lacks:
+        lines.append(
+            "A session can't install them. The repository's .bactrian/Dockerfile can (`ARG BASE`, `FROM ${BASE}`): "
+            f"RUN apt-get update && apt-get install -y {lacks}"
+        )
+    return "\n".join([f"{name} was not added, and no build file changed.", *lines])
+
+
+async def _recorded(target: _Target, addition: Addition, name: str, context: ToolContext) -> ToolResult:
+    before = await texts(context.container, [edit.path for edit in addition.edits])
+    changes = await put(context.container, addition)
+    exported = (await _dependencies(target, context).describe(addition)).strip()
+    head = _head(target, addition, name, bool(changes))
+    diff = shown(addition, before)
+    parts = [" ".join(filter(None, [head, *addition.notes])), diff, _cut(exported)]
+    display = f"{head} {', '.join(change.path for change in changes)}".strip()
+    return ToolResult(content="\n\n".join(part for part in parts if part), display=display, changes=changes)
+
+
+def _head(target: _Target, addition: Addition, name: str, changed: bool) -> str:
+    if not addition.package:
+        return "Recorded." if changed else ""
+    what = f"{addition.name} {addition.version}".strip()
+    what += f" of {addition.package}" if addition.package != addition.name else ""
     where = "" if target.project.root == "." else f" to {target.project.root}"
+    if not changed:
+        return f"{what} was there already, no file changed."
     others = (
-        f" There are {target.others} more {target.language.name} projects; they don't have it." if target.others else ""
+        f" There are {target.others} more {target.language.title} projects; they don't have it."
+        if target.others
+        else ""
     )
-    written = ", ".join(change.path for change in changed)
-    head = f"Added {name}{where}.{others} " + (
-        f"Changed: {written}." if written else "No file changed: it was there already."
-    )
-    return ToolResult(content=f"{head}\n\n{shown}".strip(), display=head, changes=changed)
+    return f"Added {what}{where}.{others}"
 
 
-def _useful(output: StepOutput) -> str:
-    """Return the lines that say why a step failed: the last ones, downloads and blank lines left out."""
-    lines = lines_of(clean(f"{output.stdout}\n{output.stderr}"))
-    telling = [shorten(line, _LINE_CHARACTERS) for line in lines if line.strip() and not _is_progress(line)]
-    return "\n".join(telling[-_ERROR_LINES:]) or f"exit code {output.exit_code}, and no word why"
-
-
-def _is_progress(line: str) -> bool:
-    return line.startswith(("go: downloading ", "<><> ", "Processing "))
+def _cut(exported: str) -> str:
+    if len(exported) <= _EXPORTS_CHARACTERS:
+        return exported
+    cut = exported[:_EXPORTS_CHARACTERS].rsplit("\n", 1)[0]
+    return f"{cut}\n[{len(exported) - len(cut)} more characters; ask docs for a symbol.]"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from containers.base import Container
 from lang.base import Language
+from lang.dependencies import Propose
 from tools.edit_record import EditFormat, EditRecord
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class ToolContext:
     """The session's checks; None outside of a session: tools then check the workspace as it lies there, by itself."""
     review: Review | None = None
     """Says what is wrong in words, with remedies, each thing once."""
+    propose: Propose | None = None
+    """Asks the small model for names; None where there is no small model."""
 
 
 class Tool(Protocol):

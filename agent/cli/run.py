@@ -180,7 +180,7 @@ async def _run(
 ) -> SessionFinished:
     from agent.cli.jsonl import JsonLines
     from agent.cli.screen import PersonConsole, Screen
-    from agent.naming import name_task
+    from agent.naming import name_task, propose_names
     from agent.providers.text_edits import TextEdits
     from agent.session import Session, SessionSpec
     from lang.detect import languages
@@ -197,6 +197,7 @@ async def _run(
         languages=languages(),
         branch=options.branch,
         name_branch=partial(name_task, small) if small else None,
+        propose=partial(propose_names, small) if small else None,
         started=started,
     )
     with Screen(PersonConsole()) as screen:

@@ -7,8 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 from lang.analysis import Analysis, Bench, Place, Symbol
-from lang.base import BuildReport, Documentation, FileEdit, Project, Scope, Step, StepOutput, Survey, TestReport
-from lang.go import dependencies, diagnostics, documentation, scope, surveys, syntax, testing
+from lang.base import BuildReport, Documentation, Project, Scope, Step, StepOutput, Survey, TestReport
+from lang.go import candidates, diagnostics, documentation, exports, scope, surveys, syntax, testing
+from lang.go.dependencies import GoDependencies
 from lang.go.packages import patterns
 from lang.go.tokens import tokens
 
@@ -77,8 +78,8 @@ class Go:
 
     @property
     def inherited(self) -> tuple[str, ...]:
-        """A company's module proxy and what is private to it."""
-        return ("GOPROXY", "GOPRIVATE", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOINSECURE")
+        """A company's module proxy, what is private to it, and where vulnerabilities are listed."""
+        return ("GOPROXY", "GOPRIVATE", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOVULNDB")
 
     @property
     def guidance(self) -> str:
@@ -191,23 +192,17 @@ class Go:
         """See `surveys.named`."""
         return surveys.named(text, survey)
 
-    def add_dependency(self, project: Project, name: str, version: str | None) -> tuple[Step, ...]:
-        """Get a module for the package `name` and tidy, keeping what nothing imports yet."""
-        return dependencies.add_steps(project, name, version)
+    def dependencies(self, project: Project, bench: Bench) -> GoDependencies:
+        """Find modules by path, by name and by what a model proposes."""
+        return GoDependencies(project, bench)
 
     def build_files(self, project: Project, paths: Collection[str]) -> tuple[str, ...]:
         """None: the go command writes go.mod and go.sum."""
         return ()
 
-    def record_dependency(
-        self, project: Project, name: str, version: str | None, files: Mapping[str, str]
-    ) -> tuple[FileEdit, ...]:
-        """Nothing: the steps of `add_dependency` have recorded it."""
-        return ()
-
     def exports(self, project: Project, name: str) -> Step:
         """List a dependency's version and what its package exports, or the packages it has."""
-        return dependencies.exports_step(project, name)
+        return exports.short(project, candidates.import_path(name)[0])
 
     def documentation(self, project: Project, symbol: str) -> tuple[Step, ...]:
         """Ask `go doc`, then search by the package's name, then list what is near."""

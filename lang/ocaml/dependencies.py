@@ -1,173 +1,169 @@
-"""Where a dependency is written down: dune files, dune-project and opam files, edited in place."""
+"""Adding a library: which one a name means, whether it is there or opam has it, which build files get it."""
 
 from __future__ import annotations
 
-import posixpath
 import re
-from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
-from lang.base import FileEdit, Project
-from lang.ocaml import sexp
-from lang.ocaml.layout import inside
+from lang.analysis import Bench
+from lang.base import Project
+from lang.dependencies import Addition, NotAdded, Wanted
+from lang.ocaml import exports, failures, installing, libraries, recording
 
-_TEST_LIBRARIES = re.compile(r"(alcotest|ounit|qcheck|qtest|crowbar|mdx|junit)")
-_PREPROCESSOR = re.compile(r"ppx_")
-_INLINE = frozenset({"ppx_inline_test", "ppx_expect", "ppx_jane"})
-_TOOLS = frozenset(
-    {"dune", "menhir", "ocamlformat", "odoc", "utop", "merlin", "opam", "ocamlfind", "ocaml-lsp-server", "bisect_ppx"}
-)
-"""Packages that stanzas don't name among their libraries."""
-_PLUGINS = {"ppx_deriving": "ppx_deriving.std"}
-_TESTS = ("test", "tests")
-_PROGRAMS = ("executable", "executables")
-_DEPENDS = re.compile(r"^depends:\s*\[", re.MULTILINE)
+_OPAM_VERSION = re.compile(r"(?P<name>[^.@]+)[.@]v?(?P<version>\d.*)")
 
 
-def opam_package(name: str) -> str:
-    """The opam package that holds a findlib library: `lwt` for `lwt.unix`."""
-    return name.partition(".")[0]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """What is looked for, and what was found out on the way."""
+
+    name: str
+    """As somebody said it."""
+    library: str
+    package: str
+    version: str = ""
+    notes: tuple[str, ...] = ()
+    locked: bool = False
+    """Whether the version is the lock file's."""
 
 
-def library(name: str) -> str:
-    """The findlib library to ask for under a name that people use."""
-    return {"ounit": "ounit2"}.get(name, name)
+@dataclass(frozen=True, slots=True)
+class OCamlDependencies:
+    """A dune project's dependencies; see `lang.dependencies.Dependencies`.
 
-
-def build_files(project: Project, paths: Collection[str]) -> tuple[str, ...]:
-    """The dune, dune-project and opam files among a tree's paths that belong to a project."""
-    mine = (path for path in paths if inside(path, project.root) and not _skipped(path))
-    wanted = ("dune", "dune-project")
-    return tuple(sorted(path for path in mine if posixpath.basename(path) in wanted or path.endswith(".opam")))
-
-
-def _skipped(path: str) -> bool:
-    parts = path.split("/")[:-1]
-    return any(part.startswith(("_", ".")) or part in ("duniverse", "vendor", "node_modules") for part in parts)
-
-
-def record(project: Project, name: str, version: str | None, files: Mapping[str, str]) -> tuple[FileEdit, ...]:
-    """The edits that write a dependency down in a project's build files.
-
-    A test framework goes into every `test` stanza, a preprocessor into the libraries' `preprocess`, anything else
-    into every `library`, or where there is none into the executables; where a stanza names it already, who needs it
-    is settled and dune files stay as they are. The package goes into the `depends` of dune-project's packages; only
-    without any into those of the opam files. What is there already stays.
+    The opam repository is that of the variable BACTRIAN_OPAM_REPOSITORY, address or directory, else the public one.
     """
-    name = library(name)
-    kinds = () if _named(name, files) else _kinds(name, files)
-    edited = {path: _edit_stanzas(text, name, kinds) for path, text in files.items() if _is_dune(path)}
-    project_file = posixpath.normpath(posixpath.join(project.root, "dune-project"))
-    if "(package" in files.get(project_file, ""):
-        edited[project_file] = _edit_project(files[project_file], name, version)
-    else:
-        opam = (path for path in files if path.endswith(".opam"))
-        edited |= {path: _edit_opam(files[path], name, version) for path in opam}
-    return tuple(FileEdit(path=path, content=text) for path, text in sorted(edited.items()) if text != files.get(path))
+
+    project: Project
+    bench: Bench
+
+    async def prepare(self, wanted: Wanted) -> Addition:
+        """Find a library in findlib or install it with opam. Raises NotAdded."""
+        search = _search(wanted)
+        if search.library in libraries.IN_STDLIB:
+            note = f"{search.name} is part of OCaml's standard library: nothing is to be added."
+            return Addition(name=search.name, package="", notes=(note,))
+        if search.library.partition(".")[0] in libraries.COMPILERS:
+            return self._brought(search, wanted)
+        search = _locked(search, wanted)
+        found = installing.parse(await self.bench.run(installing.find(self.project, [search.library])))
+        alike = "" if found.there else libraries.same(search.name, found.libraries)
+        if alike:
+            note = f"{search.name} is taken as {alike}, the library of nearly that name."
+            search = _replaced(search, library=alike, package=libraries.opam_package(alike), note=note)
+            found = installing.parse(await self.bench.run(installing.find(self.project, [alike])))
+        if found.there and self._does(search, found.there[0][1]):
+            return self._addition(search, found.there[0][1], wanted)
+        return await self._installed(search, found, wanted)
+
+    async def describe(self, addition: Addition) -> str:
+        """Say what the library's main modules hold."""
+        if not addition.package:
+            return ""
+        shown = [exports.parse(await self.bench.run(exports.show(self.project, addition.name)))]
+        inner = shown[0].inner()
+        if inner:
+            shown.append(exports.parse(await self.bench.run(exports.show(self.project, addition.name, inner))))
+        return exports.brief(addition.name, shown)
+
+    def _does(self, search: _Search, there: str) -> bool:
+        """Whether an installed version will do; the lock's wish is no reason to leave the image's own."""
+        return not search.version or search.locked or search.version.removeprefix("v") == there
+
+    def _brought(self, search: _Search, wanted: Wanted) -> Addition:
+        edits = recording.record(self.project, search.library, None, wanted.files)
+        note = f"{search.library} came with the compiler: no opam package is needed, only dune's libraries name it."
+        return Addition(name=search.library, package="", notes=(note,), edits=edits)
+
+    def _addition(self, search: _Search, version: str, wanted: Wanted, *, fresh: bool = False) -> Addition:
+        asked = None if search.locked else search.version or None
+        edits = recording.record(self.project, search.library, asked, wanted.files, package=search.package)
+        where = "" if fresh else "It is part of the container."
+        notes = (*search.notes, *filter(None, [where, _lock_note(search, version, wanted)]))
+        return Addition(name=search.library, package=search.package, version=version, notes=notes, edits=edits)
+
+    async def _installed(self, search: _Search, found: installing.Told, wanted: Wanted) -> Addition:
+        """Install with opam, under another name if that is what is meant. Raises NotAdded."""
+        step = installing.install(self.project, search.package, search.library, search.version)
+        output = await self.bench.run(step)
+        told = installing.parse(output)
+        if output.timed_out:
+            raise NotAdded("failed", f"to install {search.package} took too long and was stopped.")
+        if told.failure == "unknown":
+            meant = await self._meant(search, found, told, wanted)
+            if meant.library in found.libraries:
+                there = installing.parse(await self.bench.run(installing.find(self.project, [meant.library])))
+                return self._addition(meant, there.there[0][1] if there.there else "", wanted)
+            return await self._installed(meant, replace(found, libraries=()), replace(wanted, propose=None))
+        if told.failure:
+            raise failures.failure(search.package, search.version, told, output.stderr)
+        library, version = told.there[0] if told.there else ("", "")
+        return self._addition(_brings(search, library, told.libraries), version, wanted, fresh=True)
+
+    async def _meant(self, search: _Search, found: installing.Told, told: installing.Told, wanted: Wanted) -> _Search:
+        """Return what a name means that neither findlib nor opam knows. Raises NotAdded."""
+        known = {*found.libraries, *told.packages}
+        alike = libraries.same(search.name, told.packages)
+        if alike and alike != search.package:
+            note = f"{search.name} is taken as {alike}, the opam package of nearly that name."
+            return _replaced(search, library=libraries.library(alike), package=alike, note=note)
+        said = await wanted.propose(libraries.question(search.name)) if wanted.propose else ()
+        real = [name for name in libraries.cleaned(said) if name in known and name != search.package]
+        if not real:
+            near = libraries.near(search.name, known)
+            tail = f" Near: {', '.join(near)}." if near else ""
+            raise NotAdded("unknown", f"no library or opam package is called {search.name!r}.{tail}")
+        others = f" Others: {', '.join(real[1:4])}." if real[1:] else ""
+        note = f"{search.name} is taken as {real[0]}: proposed by a model, and it exists; see that it is what you want."
+        package = real[0] if real[0] in told.packages else libraries.opam_package(real[0])
+        return _replaced(search, library=libraries.library(real[0]), package=package, note=note + others)
 
 
-def _is_dune(path: str) -> bool:
-    return posixpath.basename(path) == "dune"
+def _search(wanted: Wanted) -> _Search:
+    """Read what somebody asked for. Raises NotAdded where nothing of OCaml can be called that."""
+    name, version = wanted.name.strip().strip("`\"'"), wanted.version.strip()
+    opam = _OPAM_VERSION.fullmatch(name)
+    if opam:
+        name, version = opam["name"], version or opam["version"]
+    if not libraries.can_be_one(name):
+        raise NotAdded("foreign", f"nothing of OCaml can be called {wanted.name!r}.")
+    library = libraries.library(name)
+    notes = (f"{name} is the library {library}.",) if library != name else ()
+    package = libraries.opam_package(library)
+    return _Search(name=name, library=library, package=package, version=version.removeprefix("v"), notes=notes)
 
 
-def _named(name: str, files: Mapping[str, str]) -> bool:
-    """Whether some stanza asks for the library or one of its sublibraries."""
-    nodes = (node for path, text in files.items() if _is_dune(path) for node in sexp.parse(text) or ())
-    words = {word for node in nodes for field in node.fields("libraries") for word in _words(field)}
-    return any(word == name or word.startswith(f"{name}.") for word in words)
+def _replaced(search: _Search, *, library: str, package: str, note: str) -> _Search:
+    return replace(search, library=library, package=package, notes=(*search.notes, note))
 
 
-def _kinds(name: str, files: Mapping[str, str]) -> tuple[str, ...]:
-    """The kinds of stanza that a library goes into."""
-    if name in _TOOLS:
-        return ()
-    if _TEST_LIBRARIES.match(name):
-        return _TESTS
-    nodes = (sexp.parse(text) or () for path, text in files.items() if _is_dune(path))
-    libraries = any(node.head == "library" for tree in nodes for node in tree)
-    return ("library",) if libraries else _PROGRAMS
+def _brings(search: _Search, library: str, brought: tuple[str, ...]) -> _Search:
+    """Name the library that a package turned out to bring."""
+    if not library or library == search.library:
+        return search
+    several = f" ({', '.join(brought[:8])} are its libraries)" if len(brought) > 1 else ""
+    return _replaced(
+        search, library=library, package=search.package, note=f"{search.package} brings the library {library}{several}."
+    )
 
 
-def _edit_stanzas(text: str, name: str, kinds: tuple[str, ...]) -> str:
-    # Each edit shifts what follows, so the text is read again after it.
-    count = sum(node.head in kinds for node in sexp.parse(text) or ())
-    for at in range(count):
-        text = _edit_stanza(text, name, kinds, at)
-    return text
+def _locks(wanted: Wanted, package: str) -> dict[str, str]:
+    """Return the version that each lock file has of a package; empty where it has none."""
+    pattern = re.compile(rf'"{re.escape(package)}"\s*\{{[^}}]*=\s*"([^"]+)"')
+    texts = {path: text for path, text in wanted.files.items() if path.endswith(".locked")}
+    return {path: (found[1] if (found := pattern.search(text)) else "") for path, text in texts.items()}
 
 
-def _edit_stanza(text: str, name: str, kinds: tuple[str, ...], at: int) -> str:
-    if not _PREPROCESSOR.match(name):
-        return _add_to_field(text, _stanza(text, kinds, at), "libraries", name)
-    text = _preprocess(text, _stanza(text, kinds, at), _PLUGINS.get(name, name))
-    stanza = _stanza(text, kinds, at)
-    if name in _INLINE and stanza.head == "library" and not stanza.fields("inline_tests"):
-        return sexp.append(text, stanza, "(inline_tests)")
-    return text
+def _locked(search: _Search, wanted: Wanted) -> _Search:
+    """Take the lock file's version where nobody asked for another."""
+    version = next(filter(None, _locks(wanted, search.package).values()), "")
+    return replace(search, version=version, locked=True) if version and not search.version else search
 
 
-def _stanza(text: str, kinds: tuple[str, ...], at: int) -> sexp.Node:
-    return [node for node in sexp.parse(text) or () if node.head in kinds][at]
-
-
-def _add_to_field(text: str, stanza: sexp.Node, field: str, name: str) -> str:
-    fields = stanza.fields(field)
-    if not fields:
-        return sexp.append(text, stanza, f"({field} {name})")
-    return text if name in _words(fields[0]) else sexp.append(text, fields[0], name)
-
-
-def _words(node: sexp.Node) -> set[str]:
-    """The atoms of a field, those of `(re_export x)` and `(select …)` among them."""
-    words = {node.text} if node.items is None else set[str]()
-    for item in node.items or ():
-        words |= _words(item)
-    return words
-
-
-def _preprocess(text: str, stanza: sexp.Node, name: str) -> str:
-    fields = stanza.fields("preprocess")
-    if not fields:
-        return sexp.append(text, stanza, f"(preprocess (pps {name}))")
-    pps = fields[0].fields("pps")
-    if not pps or name in _words(pps[0]):
-        return text
-    return sexp.append(text, pps[0], name)
-
-
-def _edit_project(text: str, name: str, version: str | None) -> str:
-    package = opam_package(name)
-    count = sum(node.head == "package" for node in sexp.parse(text) or ())
-    for at in range(count):
-        stanza = _stanza(text, ("package",), at)
-        depends = stanza.fields("depends")
-        entry = _entry(package, version)
-        if not depends:
-            text = sexp.append(text, stanza, f"(depends {entry})")
-        elif package not in {item.text or item.head for item in depends[0].items or ()}:
-            text = sexp.append(text, depends[0], entry)
-    return text
-
-
-def _entry(package: str, version: str | None) -> str:
-    bounds = [f"(>= {version})"] if version else []
-    test = [":with-test"] if _TEST_LIBRARIES.match(package) else []
-    if not bounds and not test:
-        return package
-    condition = " ".join([*test, *bounds])
-    return f"({package} (and {condition}))" if bounds and test else f"({package} {condition})"
-
-
-def _edit_opam(text: str, name: str, version: str | None) -> str:
-    package = opam_package(name)
-    opened = _DEPENDS.search(text)
-    condition = [*(["with-test"] if _TEST_LIBRARIES.match(package) else []), *([f'>= "{version}"'] if version else [])]
-    entry = f'"{package}"' + (f" {{{' & '.join(condition)}}}" if condition else "")
-    if opened is None:
-        return text.rstrip("\n") + f"\ndepends: [\n  {entry}\n]\n"
-    closed = text.find("]", opened.end())
-    inner = text[opened.end() : closed]
-    if closed < 0 or f'"{package}"' in inner:
-        return text
-    if "\n" not in inner:
-        return text[: opened.end()] + f"{inner.rstrip()} {entry} ".replace("  ", " ") + text[closed:]
-    return text[: opened.end()] + f"{inner.rstrip()}\n  {entry}\n" + text[closed:]
+def _lock_note(search: _Search, version: str, wanted: Wanted) -> str:
+    for path, pinned in _locks(wanted, search.package).items():
+        if not pinned:
+            return f"{path} doesn't hold {search.package} yet: `opam lock` renews it."
+        if pinned != version:
+            return f"{path} pins {search.package} {pinned}, {version} is what is installed."
+    return ""

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 
-from lang.analysis import Place, Symbol
-from lang.base import BuildReport, Documentation, FileEdit, Project, Scope, Step, StepOutput, Survey, TestReport
-from lang.ocaml import dependencies, diagnostics, documentation, layout, scope, scripts, surveys, syntax, testing
+from lang.analysis import Bench, Place, Symbol
+from lang.base import BuildReport, Documentation, Project, Scope, Step, StepOutput, Survey, TestReport
+from lang.ocaml import (
+    diagnostics,
+    documentation,
+    inquiry,
+    layout,
+    libraries,
+    recording,
+    scope,
+    scripts,
+    surveys,
+    syntax,
+    testing,
+)
+from lang.ocaml.analysis import OCamlAnalysis
+from lang.ocaml.dependencies import OCamlDependencies
 from lang.ocaml.tokens import tokens
-
-_PACKAGE = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
-"""What opam packages and findlib libraries can be called."""
 
 _TEST_LIMIT_S = 600.0
 _TEST_ENVIRONMENT = {
@@ -162,40 +172,30 @@ class OCaml:
         """See `surveys.named`."""
         return surveys.named(text, survey)
 
-    def add_dependency(self, project: Project, name: str, version: str | None) -> tuple[Step, ...]:
-        """Install a library with opam where findlib doesn't know it; prints `LIBRARY VERSION` at its end.
+    def dependencies(self, project: Project, bench: Bench) -> OCamlDependencies:
+        """Find libraries in findlib and opam."""
+        return OCamlDependencies(project, bench)
 
-        `record_dependency` then says how to write it down. The opam repository is that of the variable
-        BACTRIAN_OPAM_REPOSITORY, else the public one.
-        """
-        if not _PACKAGE.fullmatch(name):
-            return ()
-        library = dependencies.library(name)
-        words = (dependencies.opam_package(library), library, version or "")
-        return (_step(project, scripts.INSTALL, *words, timeout_s=1800.0),)
+    def analysis(self, project: Project, bench: Bench) -> OCamlAnalysis:
+        """Watch a project by dune and merlin."""
+        return OCamlAnalysis(project, bench)
 
     def build_files(self, project: Project, paths: Collection[str]) -> tuple[str, ...]:
         """The dune, dune-project and opam files of a project."""
-        return dependencies.build_files(project, paths)
-
-    def record_dependency(
-        self, project: Project, name: str, version: str | None, files: Mapping[str, str]
-    ) -> tuple[FileEdit, ...]:
-        """See `dependencies.record`."""
-        return dependencies.record(project, name, version, files)
+        return recording.build_files(project, paths)
 
     def exports(self, project: Project, name: str) -> Step:
         """A library's modules and what they hold."""
-        library = dependencies.library(name)
-        return _step(project, scripts.DOCUMENT, library, library, "library")
+        library = libraries.library(name)
+        return _step(project, inquiry.DOCUMENT, library, library, "library")
 
     def documentation(self, project: Project, symbol: str) -> tuple[Step, ...]:
         """Ask merlin, for libraries that the project doesn't use yet too; a lower-case word may be library or value."""
         word, top, kind = documentation.query(symbol)
-        module = _step(project, scripts.DOCUMENT, word, top, "module")
+        module = _step(project, inquiry.DOCUMENT, word, top, "module")
         if kind == "module":
             return (module,)
-        return (module, _step(project, scripts.DOCUMENT, word, top, "library"))
+        return (module, _step(project, inquiry.DOCUMENT, word, top, "library"))
 
     def parse_documentation(self, symbol: str, output: StepOutput) -> Documentation:
         """See `documentation.parse_documentation`."""

@@ -1,0 +1,267 @@
+"""What a Go package offers, in brief: constructors and the main types in full, the rest by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from lang.base import Project, Step
+
+_FULL_CHARACTERS = 2600
+_NAMES_CHARACTERS = 800
+_LINE_CHARACTERS = 200
+_FIELDS_CHARACTERS = 160
+_TYPE_METHODS = 8
+_PACKAGES = 14
+_ASIDE = re.compile(
+    r"internal|cmd|examples?|tests?|testing|testdata|testutil|mocks|bench|benchmarks?|hack|scripts|docs|demo|fuzz|e2e|"
+    r"vendor|[_.].*|.*(test|mocks)"
+)
+
+# A module's root need not be a package (golang.org/x/sync), or has nothing to call (testify).
+_SHOW = r"""
+export GOFLAGS="${GOFLAGS:-} -mod=readonly"
+echo "bactrian-doc: $(go list -find -f '{{.Name}}' "$1" 2>/dev/null)"
+go doc -all "$1" 2>/dev/null
+echo 'bactrian-packages:'
+go list -e -find -f '{{.ImportPath}}|{{.Name}}|{{join .Imports " "}}|{{.Doc}}' "$2/..." 2>/dev/null
+"""
+
+_CONSTRUCTOR = re.compile(
+    r"(Must)?(New|Open|Dial|Connect|Parse|Load|Read|Write|Default|Marshal|Unmarshal|Decode|Encode)"
+)
+_PLAIN = re.compile(
+    r"(Go)?String|Error|Format|Is|As|Unwrap|(Unm|M)arshal(JSON|Text|Binary|YAML)|Scan|Value|Len|Less|Swap|"
+    r"Gob(En|De)code|Proto(Message|Reflect)|Descriptor|Reset"
+)
+_FUNCTION = re.compile(r"func (?P<name>[A-Z]\w*)")
+_METHOD = re.compile(r"func \((?:\w+ )?\*?(?P<type>\w+)(?:\[[^\]]*\])?\) (?P<name>[A-Z]\w*)")
+_TYPE = re.compile(r"type (?P<name>[A-Z]\w*)")
+_WORD = re.compile(r"\b[A-Z]\w*\b")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Type:
+    name: str
+    text: str = ""
+    constructors: list[str] = field(default_factory=list[str])
+    methods: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    deprecated: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class _Package:
+    synopsis: str = ""
+    functions: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    types: dict[str, _Type] = field(default_factory=dict[str, _Type])
+    values: list[str] = field(default_factory=list[str])
+
+
+def show(project: Project, package: str, module: str) -> Step:
+    """Print a package's documentation, and which packages its module has."""
+    return Step(argv=("sh", "-c", _SHOW, "exports", package, module), cwd=project.root, timeout_s=60.0)
+
+
+def brief(package: str, module: str, printed: str) -> str:
+    """Return what `show` printed, in 4 kB at most."""
+    documented, _, listed = printed.partition("bactrian-packages:\n")
+    head, _, pages = documented.partition("\n")
+    name = head.removeprefix("bactrian-doc:").strip()
+    found = _read(pages)
+    others = _others(package, module, listed)
+    if not name or not (found.functions or found.types or found.values):
+        return "Its packages:\n" + "\n".join(others) if others else ""
+    called = f"package {name}" if package.rpartition("/")[2] == name else f"package {name} (import {package!r})"
+    lines = [f"{called.replace(chr(39), chr(34))}: {found.synopsis}".rstrip(": "), *_essentials(found)]
+    if others:
+        names = (line if line.endswith(" more") else line.split()[0].removeprefix(f"{module}/") for line in others)
+        lines.append("Other packages: " + ", ".join(names))
+    return "\n".join(lines)
+
+
+def _essentials(package: _Package) -> list[str]:
+    mentions = _mentions(package)
+    blocks = [(_weight(each, mentions), _block(each)) for each in package.types.values() if not each.deprecated]
+    blocks += [(_function_weight(name), [text]) for name, text in package.functions]
+    left, lines, rest = _FULL_CHARACTERS, list[str](), list[str]()
+    for _, block in sorted(blocks, key=lambda pair: -pair[0]):
+        size = sum(len(line) + 1 for line in block)
+        if size <= left:
+            lines += block
+            left -= size
+        else:
+            rest.append(_named(block[0]))
+    shown = set(_WORD.findall("\n".join(lines)))
+    values = [name for name in package.values if name not in shown]
+    return [*lines, *_names("Also", rest), *_names("Values", values)]
+
+
+def _names(title: str, names: Sequence[str]) -> list[str]:
+    text = ""
+    for count, name in enumerate(names):
+        if len(text) + len(name) > _NAMES_CHARACTERS // 2:
+            return [f"{title}: {text} and {len(names) - count} more."]
+        text += f", {name}" if text else name
+    return [f"{title}: {text}."] if text else []
+
+
+def _named(line: str) -> str:
+    found = _FUNCTION.match(line) or _TYPE.match(line)
+    return found["name"] if found else line
+
+
+def _mentions(package: _Package) -> dict[str, int]:
+    """How often signatures name each type: what others take and give is what a package is about."""
+    signatures = [text for _, text in package.functions]
+    for each in package.types.values():
+        signatures += [*each.constructors, *(text for _, text in each.methods)]
+    counts: dict[str, int] = {}
+    for word in (word for text in signatures for word in set(_WORD.findall(text))):
+        counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
+def _weight(each: _Type, mentions: dict[str, int]) -> float:
+    constructed = any(_CONSTRUCTOR.search(text) for text in each.constructors)
+    weight = 30.0 * constructed + 2.0 * min(len(each.methods), 12) + min(mentions.get(each.name, 0), 20)
+    return weight - 25 * each.name.endswith(("Option", "Error", "Func", "Opt"))
+
+
+def _function_weight(name: str) -> float:
+    return 45.0 if _CONSTRUCTOR.match(name) else 15.0 if name.startswith(("With", "Must", "Set")) else 25.0
+
+
+def _block(each: _Type) -> list[str]:
+    methods = [text for name, text in each.methods if not _PLAIN.fullmatch(name)]
+    more = len(methods) - _TYPE_METHODS
+    lines = [
+        each.text,
+        *(f"  {text}" for text in each.constructors[:6]),
+        *(f"  {text}" for text in methods[:_TYPE_METHODS]),
+    ]
+    if more > 0:
+        names = ", ".join(_METHOD.sub(r"\g<name>", text).partition("(")[0] for text in methods[_TYPE_METHODS:][:20])
+        lines.append(f"  methods too: {names}{'…' if more > 20 else ''}")
+    return lines
+
+
+def _read(pages: str) -> _Package:
+    """Read `go doc -all`: declarations stand at the margin, what is said of them is indented."""
+    package, section, current = _Package(), "", None
+    head, _, body = pages.partition("\n\n")
+    told = body.strip().split("\n\n", 1)[0] if head.startswith("package ") else ""
+    if not re.match(r"(CONSTANTS|VARIABLES|FUNCTIONS|TYPES)\b", told):
+        package.synopsis = _sentence(told)
+    for text, comment in _declarations(pages):
+        if text in ("CONSTANTS", "VARIABLES", "FUNCTIONS", "TYPES"):
+            section = text
+        elif section in ("CONSTANTS", "VARIABLES"):
+            package.values += _value_names(text)
+        elif section:
+            current = _declare(package, current, text, "Deprecated:" in comment)
+    return package
+
+
+def _declare(package: _Package, current: _Type | None, text: str, deprecated: bool) -> _Type | None:
+    method, function, kind = _METHOD.match(text), _FUNCTION.match(text), _TYPE.match(text)
+    if kind:
+        current = _Type(name=kind["name"], text=_shape(text), deprecated=deprecated)
+        package.types[current.name] = current
+    elif method and current and not deprecated:
+        current.methods.append((method["name"], _one_line(text)))
+    elif function and not deprecated:
+        if current:
+            current.constructors.append(_one_line(text))
+        else:
+            package.functions.append((function["name"], _one_line(text)))
+    return current
+
+
+def _declarations(pages: str) -> Iterable[tuple[str, str]]:
+    """Yield each declaration with what is said of it."""
+    text, comment, open_ = "", "", ""
+    for line in pages.splitlines():
+        if open_:
+            text += "\n" + line
+            if line == open_:
+                open_ = ""
+        elif line and not line[0].isspace():
+            if text:
+                yield text, comment
+            text, comment = line, ""
+            open_ = {"{": "}", "(": ")"}.get(line[-1], "")
+        else:
+            comment += line + "\n"
+    if text:
+        yield text, comment
+
+
+def _value_names(text: str) -> list[str]:
+    if text.endswith(")") and "(\n" in text:
+        return [found[1] for found in re.finditer(r"^\t(?:\w+, )*([A-Z]\w*)\b", text, re.MULTILINE)]
+    found = re.match(r"(?:const|var) ([A-Z]\w*)", text)
+    return [found[1]] if found else []
+
+
+def _shape(text: str) -> str:
+    """Return a type on one line, its fields or methods only where they are few."""
+    if "\n" not in text:
+        return _one_line(text)
+    first, *rest = text.splitlines()
+    inner = [re.sub(r"\s+", " ", line.split("//")[0]).strip() for line in rest[:-1]]
+    inner = [re.sub(r" `.*`$", "", line) for line in inner if line]
+    joined = "; ".join(inner)
+    if joined and len(joined) <= _FIELDS_CHARACTERS:
+        return f"{first} {joined} }}"
+    names = ", ".join(found[0] for line in inner if (found := re.match(r"[A-Z]\w*", line)))
+    return f"{first} {names[:_FIELDS_CHARACTERS]}… }}" if names else f"{first} … }}"
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LINE_CHARACTERS else f"{line[:_LINE_CHARACTERS]}…"
+
+
+def _sentence(text: str) -> str:
+    line = " ".join(text.split())
+    found = re.match(r"(?:Package \w+ )?(.{3,200}?[.])(?:\s|$)", line)
+    text = found[1] if found else line[:200]
+    return re.sub(r"^(is|provides|implements|contains) (an? |the )?", "", text)
+
+
+def _others(package: str, module: str, listed: str) -> list[str]:
+    """Return a module's other packages that are for use, those first that its own packages import most."""
+    rows = [line.split("|", 3) for line in listed.splitlines() if line.count("|") >= 3]
+    used: dict[str, int] = {}
+    for row in rows:
+        for path in row[2].split():
+            used[path] = used.get(path, 0) + 1
+    fit = [row for row in rows if row[0] != package and row[1] and row[1] != "main" and not _aside(row[0], module)]
+    fit = [row for row in fit if not row[3].startswith("Deprecated:")]
+    fit.sort(key=lambda row: (row[0].count("/") - used.get(row[0], 0) / 4, row[0]))
+    more = [f"{len(fit) - _PACKAGES} more"] if len(fit) > _PACKAGES else []
+    return [f"{row[0]}  {_sentence(row[3])[:100]}".rstrip() for row in fit[:_PACKAGES]] + more
+
+
+def _aside(path: str, module: str) -> bool:
+    return any(_ASIDE.fullmatch(part) for part in path.removeprefix(module).strip("/").split("/"))
+
+
+# A module's root need not be a package (golang.org/x/sync): then the packages it has are what one wants to see.
+_SHORT = r"""
+go list -find -f '{{with .Module}}{{.Path}} {{.Version}}{{end}}' "$1" 2>/dev/null ||
+    go list -m -f '{{.Path}} {{.Version}}' "$1" 2>/dev/null
+echo
+if go list -find "$1" > /dev/null 2>&1; then
+    go doc -short "$1"
+else
+    echo "Its packages:"
+    go list -find "$1/..." | grep -v /internal
+fi
+"""
+
+
+def short(project: Project, package: str) -> Step:
+    """Print a dependency's version and all it exports, a line each."""
+    return Step(argv=("sh", "-c", _SHORT, "exports", package), cwd=project.root, timeout_s=60.0)
