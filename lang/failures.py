@@ -22,7 +22,7 @@ class Failure:
 def folded(cases: Sequence[TestCase]) -> tuple[Failure, ...]:
     """Return the failures to tell of, in their order. Numbers count as the same.
 
-    A test that says nothing itself and fails for what runs inside of it (`TestParse` for `TestParse/empty`) is left out.
+    A test that says nothing and fails for what runs inside of it (`TestParse` for `TestParse/empty`) is left out.
     """
     firsts: dict[tuple[str, str, int, str], TestCase] = {}
     names: dict[tuple[str, str, int, str], list[str]] = {}
