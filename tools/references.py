@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lang.analysis import AnalysisUnavailable, Place
 from lang.base import Language
 from lang.names import last
 from tools.base import ToolContext, ToolError, ToolResult, ToolSpec
-from tools.sources import holding, texts
+from tools.sources import holding, outlines, texts
 from tools.symbols import BY_SYNTAX, Meaning, look_up, missing
 from tools.text import brief, lines_of, plural, shorten
 
 _LIMIT_LINES = 120
 _LINE_CHARACTERS = 200
 _NAMED_FILES = 20
+_NAMED_ERRORS = 3
+_DOUBT_S = 4.0
 
 
 class References:
@@ -45,11 +48,10 @@ class References:
         if meant is None:
             raise ToolError(f"{found.name.dotted} may mean several; name one:\n{found.candidates()}")
         places = await _known(meant)
-        note = ""
         if places is None:
             note = f"{BY_SYNTAX} other symbols of this name are among them.\n"
-            places = await _mentions(context, meant)
-        return await _rendered(context, meant, places, note)
+            return await _rendered(context, meant, await _mentions(context, meant), note)
+        return await _rendered(context, await _declared(context, meant, places), places, await _doubt(context, meant))
 
 
 async def _known(meant: Meaning) -> list[Place] | None:
@@ -65,6 +67,29 @@ async def _known(meant: Meaning) -> list[Place] | None:
     return found
 
 
+async def _declared(context: ToolContext, meant: Meaning, places: Sequence[Place]) -> Meaning:
+    """Return it with those uses among its symbols that declare it once more, in an interface say."""
+    sources = await texts(context.container, sorted({place.path for place in places}))
+    outlined = await outlines((meant.language,), sources)
+    known, word = set(places), last(meant.name)
+    again = [one for part in outlined.values() for one in part if one.place in known and last(one.name) == word]
+    seen = {symbol.place for symbol in meant.symbols}
+    return replace(meant, symbols=(*meant.symbols, *(one for one in again if one.place not in seen)))
+
+
+async def _doubt(context: ToolContext, meant: Meaning) -> str:
+    """Say which files that could use it don't compile: an analysis may not see what is in them."""
+    paths = [symbol.place.path for symbol in meant.symbols if symbol.place]
+    if context.analyses is None:
+        return ""
+    found = await context.analyses.diagnostics(paths, timeout_s=_DOUBT_S)
+    errors = dict.fromkeys(f"{one.path}:{one.line}" for one in found.diagnostics if one.severity == "error")
+    if not errors:
+        return ""
+    named = ", ".join(list(errors)[:_NAMED_ERRORS]) + (" …" if len(errors) > _NAMED_ERRORS else "")
+    return f"[Uses may be missing: what stands at {named} does not compile.]\n"
+
+
 async def _mentions(context: ToolContext, meant: Meaning) -> list[Place]:
     """Return where its word stands as an identifier."""
     word = last(meant.name)
@@ -76,7 +101,7 @@ def _mentioned(language: Language, sources: Mapping[str, str], word: str) -> lis
     return [place for path, text in sources.items() for place in language.mentions(path, text, word)]
 
 
-async def _rendered(context: ToolContext, meant: Meaning, places: Sequence[Place], note: str) -> ToolResult:
+async def _rendered(context: ToolContext, meant: Meaning, places: Sequence[Place], note: str = "") -> ToolResult:
     defined = {(symbol.place.path, symbol.place.line) for symbol in meant.symbols if symbol.place}
     lines: dict[str, set[int]] = {}
     for place in places:

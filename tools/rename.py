@@ -45,7 +45,7 @@ class Rename:
         to = str(arguments["to"]).strip()
         edits = await _edits(meant, to)
         before = {edit.path: await _text(context.container, edit.path) for edit in edits}
-        changed = [edit for edit in edits if edit.content != before[edit.path]]
+        changed = sorted((edit for edit in edits if edit.content != before[edit.path]), key=lambda edit: edit.path)
         await _write(context.container, changed, before)
         changes = tuple(change(edit.path, before[edit.path], edit.content) for edit in changed)
         diff = "\n".join(unified(edit.path, before[edit.path], edit.content) for edit in changed)

@@ -101,7 +101,7 @@ async def missing(context: ToolContext, found: Found) -> str:
     known = {last(symbol.name).lower(): symbol for symbols in outlined.values() for symbol in symbols}
     near = [known[close] for close in get_close_matches(name.word.lower(), known, n=_NEAR, cutoff=0.7)]
     told = f" Near: {', '.join(f'{symbol.name} ({where(symbol)})' for symbol in near)}." if near else ""
-    return f"Nothing in {place} defines {name.dotted}.{told}" + ("" if near else " Libraries are in docs.")
+    return f"Nothing in {place} defines {name.dotted}.{told} Libraries are in docs."
 
 
 async def _near(context: ToolContext, name: Name) -> list[str]:
