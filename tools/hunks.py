@@ -54,7 +54,7 @@ def _place(text: str, hunk: Hunk, cursor: int, tokens: Tokens | None) -> tuple[S
     old, new = "".join(f"{line}\n" for line in hunk.old), "".join(f"{line}\n" for line in hunk.new)
     starts = _anchored(text, hunk.anchors)
     for match in matches(text, old, new, tokens):
-        splices = [splice for splice in match.splices if _begins_line(text, splice)]
+        splices = [splice for splice in match.splices if _whole_lines(text, splice)]
         chosen = _chosen(text, splices, hunk, starts, cursor)
         if len(chosen) > 1:
             raise ambiguous(text, Match(stage=match.stage, splices=tuple(chosen)), WORDING)
@@ -120,6 +120,8 @@ def _lines_like(text: str, anchor: str) -> list[int]:
     return same or inside
 
 
-def _begins_line(text: str, splice: Splice) -> bool:
+def _whole_lines(text: str, splice: Splice) -> bool:
+    """Whether nothing but white space stands on the same lines."""
     line = text.rfind("\n", 0, splice.start) + 1
-    return not text[line : splice.start].strip()
+    end = splice.end if text.endswith("\n", 0, splice.end) else text.find("\n", splice.end)
+    return not text[line : splice.start].strip() and not text[splice.end : end if end >= 0 else None].strip()
