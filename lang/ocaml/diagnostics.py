@@ -39,6 +39,9 @@ _REQUIRED = re.compile(r"\n-> required by\b.*\Z", re.DOTALL)
 _OPAQUE = "[ <opaque> ]"
 """Stands in traces for the compiler's own form of an error."""
 
+_NOWHERE = re.compile(r'\n\s*File "_none_", line \d+:\n\s*Definition of (?:module )?type \S+')
+_TWIN = re.compile(r"(?<=\w)/\d+\b")
+
 _NO_FILES = ("caml_startup", "_none_", "command line", "<none>")
 _LINKING = "Error during linking"
 
@@ -125,26 +128,61 @@ def _diagnostic(project: Project, header: str, body: list[str], packages: Collec
     lines = _message_lines([(found.get("rest") or "").strip(), *body])
     if not lines:
         return None
+    message = _message(lines)
+    path = path or in_workspace(project, _subject(message))
     severity: Severity = "warning" if _WARNING.match(lines[0]) else "error"
     return Diagnostic(
         path=path,
         line=int(found.get("line") or 0),
         column=int(found["start"]) + 1 if found.get("start") else 0,
         severity=severity,
-        message=_message(lines),
+        message=message,
         source="dune",
         package=package_of(path, packages) if path and not path.startswith("/") else ".",
     )
+
+
+_SUBJECTS = (
+    (re.compile(r'^Dependency cycle between:\s+library "[^"]+" in (?:_build/default/?)?(?P<directory>\S*)'), "dune"),
+    (
+        re.compile(
+            r"transitive deps of (?:\S+?__)?(?P<module>\w+)\.(?:impl|intf) in (?:_build/default/?)?(?P<directory>\S*)"
+        ),
+        "",
+    ),
+    (re.compile(r"^Module (?P<module>\w+) in directory (?:_build/default/?)?(?P<directory>\S*) depends on"), ""),
+    (re.compile(r"^No implementations? provided for.*\((?:(?P<directory>\S+?)/)?\.\w+\.eobjs/", re.DOTALL), "dune"),
+)
+"""Messages about a file that dune doesn't name as such."""
+
+
+def _subject(message: str) -> str:
+    """The file that a message without a place is about, relative to the project; empty for none."""
+    for pattern, name in _SUBJECTS:
+        found = pattern.search(message)
+        if found:
+            parts = found.groupdict()
+            module = parts.get("module") or ""
+            return posixpath.normpath(
+                posixpath.join(parts["directory"] or "", name or f"{module[:1].lower()}{module[1:]}.ml")
+            )
+    return ""
 
 
 def _message(lines: list[str]) -> str:
     # The compiler aligns what follows with the first line's text, after its "Error: ".
     text = "\n".join(line.removeprefix("       ") for line in lines)
     text = _ERROR_WORD.sub(_lead, text, count=1)
-    text = text.replace("_build/default/", "").replace("/workspace_root/", "")
+    text = _without_twins(text).replace("_build/default/", "").replace("/workspace_root/", "")
     # Which of the aliases that need it was built first is chance, and says nothing of the mistake.
     text = _REQUIRED.sub("", text)
     return re.sub(r"^Hint:\s+", "Hint: ", text, flags=re.MULTILINE)
+
+
+def _without_twins(text: str) -> str:
+    """Drop where the compiler tells types of one name apart, if none of them has a place that one could look at."""
+    kept = _NOWHERE.sub("", text)
+    return text if kept == text or "Definition of type" in kept else _TWIN.sub("", kept)
 
 
 def _lead(match: re.Match[str]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lang.base import TestStatus
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_OUTPUT_LINES = 40
+_OUTPUT_LINES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +29,16 @@ def plain(text: str) -> str:
     return _ANSI.sub("", text).replace("\r", "")
 
 
-def excerpt(lines: Iterable[str]) -> str:
-    """Lines of a failed test's output, at most 40: the first and the last of a longer one."""
+def excerpt(lines: Iterable[str], limit: int = _OUTPUT_LINES) -> str:
+    """Lines of a failed test's output, at most `limit`: the first and the last of a longer one."""
     kept = [line.rstrip() for line in lines]
     while kept and not kept[0]:
         del kept[0]
     while kept and not kept[-1]:
         del kept[-1]
-    if len(kept) > _OUTPUT_LINES:
-        omitted = len(kept) - _OUTPUT_LINES + 1
-        kept = [*kept[:28], f"[... {omitted} lines omitted ...]", *kept[-11:]]
+    if len(kept) > limit:
+        omitted = len(kept) - limit + 1
+        kept = [*kept[: limit - 7], f"[... {omitted} lines omitted ...]", *kept[-6:]]
     return "\n".join(kept)
 
 
@@ -224,12 +224,36 @@ def _expectations(tests: list[InlineTest], report: str) -> Iterator[tuple[tuple[
             pieces.setdefault((file, owner), []).append(line)
     for place, lines in pieces.items():
         if any(line[0] != " " for line in lines):
-            yield place, excerpt(["the output is not what the test expects (- expected, + received):", *lines])
+            yield place, _changes(lines, _promoted(report, place[0]))
 
 
 def diff(report: str) -> str:
-    """The part of a promotion report that says what differs."""
-    return excerpt(line for line in report.splitlines() if not _DIFF_NOISE.match(line))
+    """What a promotion report changes, and how to accept it."""
+    kept = [line for line in report.splitlines() if not _DIFF_NOISE.match(line)]
+    return _changes(kept, _promoted(report, ""))
+
+
+def _promoted(report: str, name: str) -> str:
+    """The file that a promotion would change, relative to the project."""
+    named = (match["path"] for match in map(_DIFF_FILE.match, report.splitlines()) if match)
+    path = next((path for path in named if path.endswith(name)), name)
+    return path.removeprefix("_build/default/")
+
+
+def _changes(lines: list[str], path: str) -> str:
+    """The changed lines of a diff, each group with the command of a cram test that printed it."""
+    shown: list[str] = []
+    command = ""
+    for line in lines:
+        if line.startswith("   $ "):
+            command = line
+        elif line[:1] in ("-", "+"):
+            shown += [command, line] if command else [line]
+            command = ""
+        elif not line.startswith((" ", "@@")):
+            shown.append(line)
+    head = excerpt(["the output is not what the test expects (- expected, + received):", *shown], _OUTPUT_LINES - 1)
+    return f"{head}\naccept: dune promote {path}" if path and shown else head
 
 
 def _number(digits: str) -> int:

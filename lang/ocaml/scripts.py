@@ -62,9 +62,18 @@ trace=$(mktemp) || exit 1
 timeout -k 10 "$limit" dune build --root . --no-print-directory --display quiet --force --trace-file "$trace" "$@" 1>&2
 code=$?
 # Only what concerns tests: an alias's actions and what went wrong, without dune's own backtraces.
+told=$(mktemp) || exit 1
 dune trace cat --trace-file "$trace" 2>/dev/null | grep -E '"cat":"diagnostics"|/\.actions/' \
-    | sed -E 's/,"backtrace":"([^"\\]|\\.)*"//; s/,"rusage":\{[^}]*\}//; s/^/bactrian-trace: /'
-rm -f "$trace"
+    | sed -E 's/,"backtrace":"([^"\\]|\\.)*"//; s/,"rusage":\{[^}]*\}//; s/^/bactrian-trace: /' >"$told"
+cat "$told"
+# A program that dies of an exception only says where with this setting, which would change what cram tests print.
+grep '"name":"finish"' "$told" | grep 'Fatal error: exception' | grep -v 'Called from' | grep '"process_args":\[\]' \
+    | sed -n 's,.*"prog":"\./\([^"]*\.exe\)".*"dir":"\([^"]*\)".*,\2 \1,p' | head -n 3 | while read -r directory program; do
+    printf 'bactrian-frames: %s %s\n' "${directory#_build/default}" "${program%.exe}"
+    (cd "$directory" && OCAMLRUNPARAM=b timeout 10 "./$program" </dev/null 2>&1 >/dev/null \
+        | grep -E '^(Raised|Called|Re-raised) ' | head -n 20)
+done
+rm -f "$trace" "$told"
 find _build/default -path '*/.*.inline-tests/inline-test-runner.exe' 2>/dev/null | sort | while read -r runner; do
     library=${runner%.inline-tests/*}; library=${library##*/.}
     directory=${runner%/.*.inline-tests/*}

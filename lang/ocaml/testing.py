@@ -9,19 +9,16 @@ from dataclasses import replace
 from lang.base import Project, StepOutput, TestCase, TestReport, TestStatus
 from lang.ocaml import runners, trace
 from lang.ocaml.diagnostics import blocks, package_of, packages_of, parse_text
+from lang.ocaml.frames import Own
 from lang.ocaml.layout import in_workspace
 from lang.ocaml.runners import InlineTest, Outcome
 
 _TRACE = "bactrian-trace: "
 _RUN = "bactrian-run: "
 _INLINE = "bactrian-inline: "
+_FRAMES = "bactrian-frames: "
 _RUNNER = "inline-test-runner"
 _NOTE_LINES = 20
-_POSITION = re.compile(
-    r'(?:File |Dune__exe\S{0,200} in file |Assert_failure\()"(?P<path>[^"\n]+(?:\.mli?|\.t|dune))",(?: lines?)? '
-    r"(?P<line>\d{1,9})"
-)
-
 _STANZA = re.compile(
     r'File "(?:(?P<directory>[^"]+)/)?dune", line \d+, characters (?P<start>\d{1,6})-(?P<end>\d{1,6}):'
 )
@@ -38,6 +35,7 @@ def parse_test(project: Project, output: StepOutput) -> TestReport:
         events = _from_text(output.stderr)
     packages = packages_of(project, output.stdout)
     pattern = _filter(lines)
+    _add_frames(events, lines)
     everything = _unique(_cases(project, events, _listing(lines), packages))
     chosen = tuple(case for case in everything if pattern.search(case.name))
     diagnostics = parse_text(project, "\n".join(events.reports), packages) if output.exit_code else ()
@@ -115,25 +113,41 @@ def _listing(lines: list[str]) -> Listing:
     return listing
 
 
+def _add_frames(events: trace.Trace, lines: list[str]) -> None:
+    """Put the backtraces of programs that ran once more for them below what the programs printed."""
+    processes = list[trace.ProcessEnd]()
+    for line in lines:
+        if line.startswith(_FRAMES):
+            directory, _, name = line.removeprefix(_FRAMES).rpartition(" ")
+            place = (directory.strip("/") or ".", f"runtest-{name}")
+            action = next((one for one in events.actions.values() if (one.directory, one.alias) == place), None)
+            processes = action.processes if action else []
+        elif line.startswith("bactrian-"):
+            processes = []
+        elif processes:
+            processes[-1] = replace(processes[-1], stderr=f"{processes[-1].stderr.rstrip()}\n{line}")
+
+
 def _cases(project: Project, events: trace.Trace, listing: Listing, packages: frozenset[str]) -> Iterator[TestCase]:
     rules = dict[str, list[trace.Action]]()
+    own = Own(project=project, packages=packages)
     for action in events.actions.values():
         package = package_of(in_workspace(project, f"{action.directory}/dune"), packages)
         if action.alias == "runtest":
             rules.setdefault(package, []).append(action)
         else:
-            yield from _action_cases(project, action, listing, package)
+            yield from _action_cases(own, action, listing, package)
     for package, actions in rules.items():
-        yield _rules_case(project, package, actions)
+        yield _rules_case(own, package, actions)
 
 
-def _action_cases(project: Project, action: trace.Action, listing: Listing, package: str) -> Iterator[TestCase]:
+def _action_cases(own: Own, action: trace.Action, listing: Listing, package: str) -> Iterator[TestCase]:
     name = action.alias.removeprefix("runtest-")
     outcomes = _outcomes(action, listing)
     for outcome in outcomes:
         # Inline tests are named by their file, which no other library has.
         prefix = "" if outcome.path else f"{name}: "
-        yield _case(project, action, package, replace(outcome, name=prefix + outcome.name))
+        yield _case(own, action, package, replace(outcome, name=prefix + outcome.name))
     bad = _went_wrong(action)
     if not bad and not action.processes and action.alias.startswith("runtest-"):
         # A library that may have inline tests and has none.
@@ -142,7 +156,7 @@ def _action_cases(project: Project, action: trace.Action, listing: Listing, pack
         status: TestStatus = "failed" if bad else "passed"
         whole = Outcome(name=name, status=status, output=_output(action) if bad else "")
         seconds = sum(process.seconds for process in action.processes)
-        yield replace(_case(project, action, package, whole), seconds=round(seconds, 3))
+        yield replace(_case(own, action, package, whole), seconds=round(seconds, 3))
 
 
 def _outcomes(action: trace.Action, listing: Listing) -> list[Outcome]:
@@ -154,31 +168,26 @@ def _outcomes(action: trace.Action, listing: Listing) -> list[Outcome]:
     return runners.inline(listing.get((action.directory, library), []), text, action.reports)
 
 
-def _case(project: Project, action: trace.Action, package: str, outcome: Outcome) -> TestCase:
+def _case(own: Own, action: trace.Action, package: str, outcome: Outcome) -> TestCase:
     path, line = "", 0
     if outcome.status == "failed":
-        path, line = _place(project, action, outcome)
-    return TestCase(
-        package=package, name=outcome.name, status=outcome.status, output=outcome.output, path=path, line=line
-    )
+        path, line = _place(own, action, outcome)
+    output = runners.excerpt(own.trimmed(outcome.output).splitlines())
+    return TestCase(package=package, name=outcome.name, status=outcome.status, output=output, path=path, line=line)
 
 
-def _place(project: Project, action: trace.Action, outcome: Outcome) -> tuple[str, int]:
+def _place(own: Own, action: trace.Action, outcome: Outcome) -> tuple[str, int]:
     if outcome.path:
-        return in_workspace(project, f"{action.directory}/{outcome.path}"), outcome.line
-    match = _POSITION.search("\n".join([outcome.output, *action.reports]))
-    if match is None:
-        return "", 0
-    path = in_workspace(project, match["path"])
-    return ("", 0) if path.startswith("/") else (path, int(match["line"]))
+        return in_workspace(own.project, f"{action.directory}/{outcome.path}"), outcome.line
+    return own.place("\n".join([outcome.output, *action.reports]))
 
 
-def _rules_case(project: Project, package: str, actions: list[trace.Action]) -> TestCase:
+def _rules_case(own: Own, package: str, actions: list[trace.Action]) -> TestCase:
     """All of a directory's `(rule (alias runtest) …)`: they have no names."""
     bad = [action for action in actions if _went_wrong(action)]
     output = runners.excerpt("\n".join(map(_output, bad)).splitlines())
     whole = Outcome(name="runtest rules", status="failed" if bad else "passed", output=output)
-    return _case(project, (bad or actions)[0], package, whole)
+    return _case(own, (bad or actions)[0], package, whole)
 
 
 def _went_wrong(action: trace.Action) -> bool:
