@@ -32,6 +32,7 @@ END = re.compile(r"^>{5,9} ?REPLACE[ \t\r]*$", re.MULTILINE)
 """The line that ends a block."""
 
 _DIVIDER = re.compile(r"={5,9}\s*$")
+_ORNAMENT = " \t\r*#`:"
 _FENCE = re.compile(r"\s*(```|~~~)")
 
 
@@ -101,6 +102,6 @@ def _path(above: list[str]) -> str:
     for line in reversed(above):
         if not line.strip() or _FENCE.match(line):
             continue
-        word = line.strip().strip("*#`").strip().removeprefix("File:").strip().rstrip(":").strip("`").strip()
+        word = line.strip(_ORNAMENT).removeprefix("File:").strip(_ORNAMENT)
         return word if word and not re.search(r"\s", word) else ""
     return ""
