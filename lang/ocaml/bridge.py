@@ -107,7 +107,8 @@ def _listen(stream: BinaryIO, dune: subprocess.Popen[bytes]) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Start dune and serve until either side ends."""
     (directory,) = arguments
-    os.makedirs(os.path.dirname(directory), exist_ok=True)
+    # dune makes no parent directories; merlin wants a place for its socket.
+    os.makedirs(os.path.join(os.path.dirname(directory), "tmp"), exist_ok=True)
     options = ("--no-print-directory", "--display", "quiet", "--build-dir", directory, "--passive-watch-mode")
     dune = subprocess.Popen(("dune", "build", "--root", ".", *options), stdin=subprocess.DEVNULL, stderr=1)
     channel = _connected(os.path.join(directory, ".rpc", "dune"), dune)

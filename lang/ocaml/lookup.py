@@ -33,13 +33,16 @@ _MARKUP = re.compile(r"\{!(?:[a-z-]+[!:])?([^{}]*)\}|\[([^\[\]]*)\]")
 _GREP = r"""
 find . \( -name _build -o -name _opam -o -name duniverse -o -name node_modules -o -name '.?*' \) -prune \
     -o -type f \( -name "$2.ml" -o -name "$2.mli" \) -print \
-    -o -type f \( -name '*.ml' -o -name '*.mli' \) -exec grep -lF -e "$1" {} + 2>/dev/null | sort -u | head -n 300
+    -o -type f \( -name '*.ml' -o -name '*.mli' \) -exec grep -lF -e "$1" {} + 2>/dev/null | sort -u | head -n 1000
 exit 0
 """
 """Arguments: a name, and the file of the module of that name without its ending."""
 
 _PLACEHOLDER = "bactrian__"
 """Stands for a name that is still to be written: a bare dot is a syntax error."""
+
+_OUTLINED_FILES = 60
+"""Of the files that mention what is looked for, so many are parsed, those with a qualifier in their path first."""
 
 _TYPED_FILES = 8
 """Of so many files that define what was looked for, merlin is asked for types."""
@@ -98,8 +101,9 @@ class Lookup:
         found = await self.merlin.bench.run(
             Step(argv=("sh", "-c", _GREP, "sh", text, stem), cwd=self.project.root, timeout_s=10.0)
         )
-        paths = [posixpath.normpath(line) for line in found.stdout.splitlines()]
-        defined = [symbol for path in paths for symbol in await self._defined(from_project(self.project, path))]
+        paths = sorted(map(posixpath.normpath, found.stdout.splitlines()), key=lambda path: _nearness(path, wanted))
+        outlined = [await self._defined(from_project(self.project, path)) for path in paths[:_OUTLINED_FILES]]
+        defined = [symbol for symbols in outlined for symbol in symbols]
         qualified = await self._qualified(defined, wanted.word)
         best = _joined(names.best(wanted, qualified))
         return await self._typed(best)
@@ -175,6 +179,12 @@ class Lookup:
     async def _types(self, file: File) -> dict[tuple[int, str], str]:
         """The types of the values that a file defines, by line and name."""
         return dict(_outlined(await self.merlin.ask(file, "outline")))
+
+
+def _nearness(path: str, name: names.Name) -> tuple[int, str]:
+    """Sorts first the files whose paths have most of a name's qualifiers in them."""
+    parts = {part.lower() for part in re.split(r"[/.]", path)}
+    return -sum(part.lower() in parts for part in name.parts), path
 
 
 def _members(entries: Iterable[Fields], prefix: str) -> Iterator[Symbol]:

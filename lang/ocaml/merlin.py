@@ -13,7 +13,7 @@ from lang.base import Project, Step, StepOutput
 from lang.ocaml.layout import PREFIX, WORKSPACE
 from lang.ocaml.watch import build_directory, directory
 
-_ASK = f'PATH="{PREFIX}/bin:$PATH"; mkdir -p "$TMPDIR"; exec ocamlmerlin server "$@" 2>/dev/null'
+_ASK = f'PATH="{PREFIX}/bin:$PATH"; exec ocamlmerlin server "$@" 2>/dev/null'
 _LIMIT_S = 10.0
 
 Fields = dict[str, object]
@@ -40,7 +40,7 @@ class WatchedBench:
 
     def _watched(self, step: Step) -> Step:
         # Merlin's clients and its server meet at a socket in TMPDIR; the server hands its environment to dune.
-        ours = {"DUNE_BUILD_DIR": build_directory(self.project), "TMPDIR": f"{directory(self.project)}/merlin"}
+        ours = {"DUNE_BUILD_DIR": build_directory(self.project), "TMPDIR": f"{directory(self.project)}/tmp"}
         return replace(step, env={**step.env, **ours})
 
 
