@@ -11,7 +11,8 @@ from jsonschema import Draft202012Validator
 
 from containers.base import Container
 from tools.base import Tool, ToolContext, ToolError
-from tools.registry import FINISH, Registry, default_tools
+from tools.edit_record import EditFormat
+from tools.registry import EDIT_TOOLS, FINISH, Registry, default_tools
 
 CONTRACT: Mapping[str, tuple[str, ...]] = {
     "bash": ("command", "timeout_s?"),
@@ -32,7 +33,18 @@ CONTRACT: Mapping[str, tuple[str, ...]] = {
 MOST_DESCRIPTION = 320
 MOST_BYTES = 6000
 TOOLS = default_tools()
-every_tool = pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.spec.name)
+EDITING: Mapping[EditFormat, tuple[str, tuple[str, ...]]] = {
+    "edit": ("edit_file", ("path", "edits")),
+    "one": ("edit_file", ("path", "old", "new")),
+    "patch": ("apply_patch", ("patch",)),
+    "text": ("edit_text", ("blocks",)),
+}
+every_format = pytest.mark.parametrize("form", list(EDITING))
+every_tool = pytest.mark.parametrize(
+    "tool",
+    [*TOOLS, *(make() for form, make in EDIT_TOOLS.items() if form != "edit")],
+    ids=lambda tool: f"{tool.spec.name}-{tool.spec.edit_format}" if tool.spec.edit_format else tool.spec.name,
+)
 
 
 def sample(schema: Mapping[str, Any], *, full: bool) -> Any:
@@ -61,10 +73,22 @@ def test_names_and_parameters_are_the_contract():
     assert found == CONTRACT
 
 
-def test_all_of_them_together_are_short():
+@every_format
+def test_every_edit_format_has_one_tool_in_the_place_of_the_others(form: EditFormat):
+    name, parameters = EDITING[form]
+    tools = default_tools(form)
+    (tool,) = (tool for tool in tools if tool.spec.edit_format)
+    assert (tool.spec.name, tool.spec.edit_format, tool.spec.effect) == (name, form, "write")
+    assert tuple(tool.spec.parameters["properties"]) == parameters
+    assert tool.spec.freeform in ("", *parameters)
+    assert [tool.spec.name for tool in tools] == [name if known == "edit_file" else known for known in CONTRACT]
+
+
+@every_format
+def test_all_of_them_together_are_short(form: EditFormat):
     specs = [
         {"name": spec.name, "description": spec.description, "parameters": spec.parameters}
-        for spec in Registry(TOOLS).definitions()
+        for spec in Registry(default_tools(form)).definitions()
     ]
     assert len(json.dumps(specs, ensure_ascii=False).encode()) < MOST_BYTES
 
@@ -88,7 +112,7 @@ def test_the_description_is_short_plain_text(tool: Tool):
 @pytest.mark.parametrize("full", [True, False])
 def test_any_valid_call_has_a_summary_of_one_line(tool: Tool, full: bool):
     arguments = sample(tool.spec.parameters, full=full)
-    assert Registry(TOOLS).arguments(tool.spec.name, arguments) == arguments
+    assert Registry([tool]).arguments(tool.spec.name, arguments) == arguments
     summary = tool.summary(arguments)
     assert summary
     assert "\n" not in summary
