@@ -96,13 +96,28 @@ class Analyses:
             return await self._formatted(one, path) if before is None else None
 
     async def remedy(self, diagnostic: Diagnostic) -> str:
-        """Return what one needs to mend a finding; empty where nobody can say, or not in a few seconds."""
+        """Return what one needs to mend a finding; empty where nobody can say, or not in a few seconds.
+
+        A finding without a file is anybody's. Where an analysis can't answer, one that was never started does: it
+        knows what the bench can tell.
+        """
+        await self._found()
         one = self._of(diagnostic.path)
-        if one is None or not await one.ready(0):
-            return ""
+        asked = [one] if one else [] if diagnostic.path else list(self._attended.values())
+        answers = await asyncio.gather(*(self._remedy(each, diagnostic) for each in asked))
+        return next(filter(None, answers), "")
+
+    async def _remedy(self, one: Attended, diagnostic: Diagnostic) -> str:
         try:
-            return await one.remedy(diagnostic, timeout_s=_REMEDY_S)
+            if await one.ready(0):
+                return await one.remedy(diagnostic, timeout_s=_REMEDY_S)
         except AnalysisUnavailable:
+            pass
+        bench = ContainerBench(container=self._container, language=one.language, environment=self._environment)
+        try:
+            async with asyncio.timeout(_REMEDY_S):
+                return await one.language.analysis(one.project, bench).remedy(diagnostic)
+        except (AnalysisUnavailable, TimeoutError):
             return ""
 
     async def symbols(self, path: str = "") -> Sequence[tuple[Language, Project, Analysis]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 
@@ -13,6 +14,8 @@ from lang.go.remedies.question import Question
 __all__ = ["remedy"]
 
 _LIMIT_CHARACTERS = 600
+_LOOKING_S = 3.5
+"""What looking things up may take; what is known without is said all the same."""
 _Answer = Callable[..., Awaitable[str]]
 
 # The first pattern that fits and whose answer knows something wins; its groups are the answer's arguments.
@@ -58,11 +61,18 @@ async def remedy(diagnostic: Diagnostic, symbols: Symbols, bench: Bench, project
     Nothing raises but the death of the bench's container: where the language server can't answer, `go doc` does.
     """
     question = Question(diagnostic=diagnostic, symbols=symbols, bench=bench, project=project)
-    for pattern, answer in _ANSWERS:
-        match = pattern.search(diagnostic.message)
-        if match and (told := await answer(question, **match.groupdict())):
-            break
-    else:
+    try:
+        async with asyncio.timeout(_LOOKING_S):
+            told = await _looked_up(question)
+    except TimeoutError:
         told = ""
     whole = "\n".join(filter(None, (told, plain.remark(diagnostic.message))))
     return whole if len(whole) <= _LIMIT_CHARACTERS else f"{whole[: _LIMIT_CHARACTERS - 1]}…"
+
+
+async def _looked_up(question: Question) -> str:
+    for pattern, answer in _ANSWERS:
+        match = pattern.search(question.diagnostic.message)
+        if match and (told := await answer(question, **match.groupdict())):
+            return told
+    return ""

@@ -20,6 +20,7 @@ _REQUIRE = re.compile(r"^(?:require\s+|\t)([\w.~-]+\.[\w.~-]+/\S+)\s+v", re.MULT
 _MAJOR = re.compile(r"/v\d+$|\.v\d+$")
 _TESTS = """grep -hE '^(func|type|var|const) ' "$1"/*_test.go"""
 _BODY = re.compile(r" \{.*$", re.MULTILINE)
+_ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!<>~|])")
 _RECEIVER = re.compile(r"^func \([^)]*\) ")
 
 
@@ -189,11 +190,10 @@ def declared(symbol: Symbol) -> Declaration:
     """Return a symbol of the language server as a declaration: `Name(parameters) results`."""
     name = symbol.name.rpartition(".")[2]
     text = _RECEIVER.sub("", symbol.signature).removeprefix("func ").strip()
-    if text.startswith("func("):
-        text = (
-            f"{name}{text.removeprefix('func')}" if symbol.kind in ("func", "method", "function") else f"{name} {text}"
-        )
-    elif not text.startswith(name) and not text.startswith(("type ", "var ", "const ", "field ")):
+    text = re.sub(rf"^(?:[\w./]+\.)?{name}(?=[(\[])", name, text)
+    if text.startswith("func(") and symbol.kind in ("func", "method"):
+        text = f"{name}{text.removeprefix('func')}"
+    elif not re.match(rf"(?:(?:type|var|const|field) )?{name}\b", text):
         text = f"{name} {text}".strip()
-    doc = sentence(symbol.doc).removeprefix(f"{name} ")
+    doc = sentence(_ESCAPED.sub(r"\1", symbol.doc)).removeprefix(f"{name} ")
     return Declaration(name=name, kind=symbol.kind, signature=" ".join(text.split()), doc=doc)
