@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from lsprotocol import types
 
 from lang import lsp
 from lang.base import Diagnostic, Severity, Step
-from lang.go.diagnostics import GO_TEST_ANALYZERS, VET, parse_build
+from lang.go.diagnostics import GO_TEST_ANALYZERS, VET, parse_build, parse_vet
 from lang.go.gopls_session import Session
 
 SOURCE = "gopls"
@@ -29,32 +29,44 @@ _VET_ANALYZERS = frozenset(
 
 _LOADER_CODES = ("BrokenImport", "MismatchedPkgName")
 _LISTED_PACKAGES = 20
+_LANGUAGE = re.compile(r"requires go1\.\d+ or later$")
 
 # The loader's findings without compiling anything, and the syntax errors in the compiler's words.
 _LIST = 'pwd; go list -e -test -json=ImportPath,ForTest,Match,Error,DepsErrors "$@"'
 _COMPILE = 'pwd; for file; do go tool compile -p main -o /dev/null "$file"; done'
+_VET = 'pwd; exec go vet -json "$@"'
 
 
 async def findings(session: Session, paths: Collection[str]) -> tuple[Diagnostic, ...]:
-    """Return the findings in the whole module, those of vet only in `paths`; for the state last told."""
+    """Return the findings in the whole module, those of vet only around `paths`; for the state last told."""
+    items = await _said(session, paths)
+    unclear = {path for path, told in items.items() if any(map(_is_loaders, told))}
+    suspects = {path for path, told in items.items() if path.endswith(".go") and any(map(_is_syntax, told))}
+    listed, compiled = await asyncio.gather(_listed(session, unclear), _compiled(session, suspects))
+    if unclear and not listed:
+        await session.reload()
+        items = await _said(session, paths)
+    broken = {one.path for one in compiled}
+    plain = [
+        (path, one)
+        for path, told in items.items()
+        for one in told
+        if _counts(one) and not (listed and _is_loaders(one)) and not (path in suspects and _is_syntax(one))
+    ]
+    found = [await _finding(session, path, one) for path, one in plain]
+    shown = (*(one for one in found if not _follows(one, broken)), *listed, *compiled)
+    vetted = await _vetted(session, paths, shown) if session.behind else ()
+    return tuple(sorted({_key(one): one for one in (*shown, *vetted)}.values()))
+
+
+async def _said(session: Session, paths: Collection[str]) -> Mapping[str, Sequence[types.Diagnostic]]:
+    """Return what gopls says of each file, complete for the state last told."""
     pulled = await asyncio.gather(*(_pulled(session, path) for path in paths if _is_source(session, path)))
     await session.settled()
     items = {path: [*told] for path, told in session.published.items() if session.owns(path)}
     for path, told in pulled:
         items.setdefault(path, []).extend(told)
-    unclear = {path for path, told in items.items() if any(_is_loaders(one) for one in told)}
-    broken = {path for path, told in items.items() if path.endswith(".go") and any(map(_is_syntax, told))}
-    listed, compiled = await asyncio.gather(_listed(session, unclear), _compiled(session, broken))
-    reworded = {one.path for one in compiled}
-    plain = [
-        (path, one)
-        for path, told in items.items()
-        for one in told
-        if _counts(one) and not (listed and _is_loaders(one)) and not (path in reworded and _is_syntax(one))
-    ]
-    found = [await _finding(session, path, one) for path, one in plain]
-    shown = [one for one in found if not _follows(one, broken)]
-    return tuple(sorted({_key(one): one for one in (*shown, *listed, *compiled)}.values()))
+    return items
 
 
 def _key(diagnostic: Diagnostic) -> tuple[str, int, str]:
@@ -85,16 +97,20 @@ def _is_ignored(path: str) -> bool:
 
 def _is_loaders(item: types.Diagnostic) -> bool:
     """Whether it comes from loading packages: gopls says such things of every file, the go command once and better."""
-    return item.source == "go list" or item.code in _LOADER_CODES
+    return item.source == "go list" or item.code in _LOADER_CODES or item.message.startswith("expected 'package'")
 
 
 def _is_syntax(item: types.Diagnostic) -> bool:
-    return item.source == "syntax"
+    """Whether the compiler has the last word on it: its parser knows the newest syntax, and people know its words."""
+    return item.source == "syntax" and not _is_loaders(item)
 
 
 def _counts(item: types.Diagnostic) -> bool:
-    """Whether it is an error or one of vet's findings. What `go mod tidy` wants is done before each check."""
-    if item.source == "go mod tidy":
+    """Whether it is an error or one of vet's findings.
+
+    What `go mod tidy` wants is done before each check; `see details` is a second word on what is said elsewhere.
+    """
+    if item.source == "go mod tidy" or item.message.endswith("(see details)"):
         return False
     return item.severity == types.DiagnosticSeverity.Error or item.source in _VET_ANALYZERS
 
@@ -119,19 +135,21 @@ async def _finding(session: Session, path: str, item: types.Diagnostic) -> Diagn
         line=place.line,
         column=place.column,
         severity=severity,
-        message=session.shorten(item.message + await _elsewhere(session, item)).strip(),
+        message=session.shorten(await _worded(session, item)).strip(),
         source=VET if item.source in _VET_ANALYZERS else SOURCE,
     )
 
 
-async def _elsewhere(session: Session, item: types.Diagnostic) -> str:
-    """The other declaration of something declared twice, as the compiler adds it."""
-    lines: list[str] = []
+async def _worded(session: Session, item: types.Diagnostic) -> str:
+    """Return a message with what the compiler adds: the module's language, the other one of two declarations."""
+    lines = [item.message]
+    if _LANGUAGE.search(item.message) and (version := await session.language()):
+        lines[0] += f" (-lang was set to go{version}; check go.mod)"
     for one in item.related_information or ():
         if one.message.startswith("other declaration of"):
             place = await session.place(one.location.uri, one.location.range.start)
-            lines.append(f"\n\t{place.path}:{place.line}:{place.column}: {one.message}")
-    return "".join(lines)
+            lines.append(f"\t{place.path}:{place.line}:{place.column}: {one.message}")
+    return "\n".join(lines)
 
 
 async def _listed(session: Session, paths: Collection[str]) -> tuple[Diagnostic, ...]:
@@ -149,6 +167,17 @@ async def _compiled(session: Session, paths: Collection[str]) -> tuple[Diagnosti
     found = await _go(session, _COMPILE, sorted(posixpath.join(session.workspace, path) for path in paths))
     unbroken = {one.path for one in found if one.message.startswith("could not import")}
     return tuple(one for one in found if one.path not in unbroken)
+
+
+async def _vetted(session: Session, paths: Collection[str], findings: Collection[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Return what `go vet` finds in the files' packages; nothing where something else is wrong with them."""
+    folders = {posixpath.dirname(path) for path in paths if _is_source(session, path) and not _is_ignored(path)}
+    folders -= {posixpath.dirname(one.path) for one in findings if one.severity == "error"}
+    if not folders or any(one.severity == "error" and not one.path for one in findings):
+        return ()
+    names = sorted(posixpath.join(session.workspace, folder) for folder in folders)
+    step = Step(argv=("sh", "-c", _VET, "go", *names), cwd=session.project.root, timeout_s=10.0)
+    return parse_vet(session.project, await session.bench.run(step)).diagnostics
 
 
 async def _go(session: Session, script: str, names: Iterable[str]) -> tuple[Diagnostic, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 
@@ -32,7 +33,7 @@ _EXPORTING = r"""
 symbols=$1
 shift
 for package; do
-    for symbol in $symbols; do go doc "$package.$symbol" >/dev/null 2>&1 || continue 2; done
+    for symbol in $symbols; do go doc "$package.$symbol" 2>/dev/null | grep -qw "$symbol" || continue 2; done
     echo "$package"
 done
 """
@@ -87,10 +88,13 @@ async def _with_imports(session: Session, path: str, text: str) -> str:
 
 async def _without_guesses(session: Session, text: str, organized: str) -> str:
     """Take the added imports out again that are not the only ones possible."""
-    had, has = _imports(text), _imports(organized)
-    module = await session.text(_in(session, "go.mod")) or ""
-    for path, name in has.items():
-        if path not in had and not await _is_certain(session, organized, path, name, module):
+    had, module = _imports(text), await session.module()
+    added = {path: name for path, name in _imports(organized).items() if path not in had}
+    certain = await asyncio.gather(
+        *(_is_certain(session, organized, path, name, module) for path, name in added.items())
+    )
+    for path, sure in zip(added, certain, strict=True):
+        if not sure:
             organized = _without(organized, path)
     return organized
 
@@ -140,7 +144,3 @@ def _without(text: str, path: str) -> str:
         if found["path"] == path
     )
     return _EMPTY_BLOCK.sub("", text[: match.start()] + text[match.end() :].removeprefix("\n"))
-
-
-def _in(session: Session, name: str) -> str:
-    return name if session.project.root == "." else f"{session.project.root}/{name}"

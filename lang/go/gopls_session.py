@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
@@ -13,17 +14,34 @@ from lang import lsp
 from lang.analysis import AnalysisUnavailable, Bench, Place
 from lang.base import Project, Step
 
-_WORK = "diagnosing files changed on disk"
-_INITIAL = "diagnosing initial workspace load"
+_WORKS = frozenset(
+    ("diagnosing files changed on disk", "diagnosing initial workspace load", "diagnosing regenerate cgo")
+)
+"""What gopls calls looking at everything after it was told something, once each."""
 _READ_AT_ONCE = 200
 _DOWNLOAD_S = 20.0
 
 # The module cache is filled first, by the go command: gopls itself works without a network, so that a module that
-# nobody has takes no time. gofumpt is a matter of the whole project, said where it configures its linter.
-_SURVEY = """
+# nobody has takes no time. Its own cache is filled once, beside everything else, with what most programs import: on
+# first use a package like net/http takes it seconds. gofumpt is a matter of the whole project, said where it configures
+# its linter.
+_SURVEY = r"""
+COMMON='bufio bytes context database/sql embed encoding/base64 encoding/binary encoding/csv encoding/hex
+encoding/json errors flag fmt go/ast html/template io io/fs log log/slog maps math/big math/rand/v2 net/http
+net/http/httptest net/url os os/exec os/signal path/filepath reflect regexp slices sort strconv strings sync
+sync/atomic testing testing/fstest text/tabwriter text/template time unicode/utf8'
 pwd
-go list -find -f 'std {{.Name}} {{.ImportPath}}' std
+go env GOVERSION
+go version "$(command -v gopls)"
+(cd / && go list -find -f 'std {{.Name}} {{.ImportPath}}' std)
 go list -e -deps -test ./... >/dev/null 2>&1
+warm=${HOME:-/tmp}/.cache/bactrian-gopls-$(gopls version | cksum | cut -c1-9)
+[ -e "$warm" ] || (
+    mkdir -p "$warm" && cd "$warm" || exit
+    echo 'module warm' > go.mod
+    { echo 'package warm'; printf 'import _ "%s"\n' $COMMON; } > warm.go
+    exec nice gopls check warm.go
+) >/dev/null 2>&1 </dev/null &
 grep -ls gofumpt .golangci.y*ml .golangci.toml .golangci.json || true
 """
 _FETCH = Step(argv=("sh", "-c", "go list -e -deps -test ./... >/dev/null 2>&1"), timeout_s=_DOWNLOAD_S)
@@ -58,6 +76,8 @@ class Session:
         self.standard: Mapping[str, str] = {}
         """The names of the standard library's packages by their paths."""
         self.gofumpt = False
+        self.behind = False
+        """Whether gopls was built by an older Go than the one in use, whose standard library it then can't vet with."""
         self.published: dict[str, Sequence[types.Diagnostic]] = {}
         self._server: lsp.LanguageServer | None = None
         self._works: dict[int | str, str] = {}
@@ -78,13 +98,14 @@ class Session:
         """Start gopls and wait until it has looked at the whole module. Raises AnalysisUnavailable."""
         surveyed = await self.bench.run(Step(argv=("sh", "-c", _SURVEY), cwd=self.project.root))
         lines = surveyed.stdout.splitlines()
-        if len(lines) < 2 or not lines[0].startswith("/"):
-            raise AnalysisUnavailable("the go command does not run here")
+        if len(lines) < 3 or not lines[0].startswith("/"):
+            raise AnalysisUnavailable("there is no gopls, or no go command")
         self.root = lines[0]
         self.workspace = self.root.removesuffix(f"/{self.project.root}") if self.project.root != "." else self.root
-        packages = [line.split()[1:] for line in lines[1:] if line.startswith("std ")]
+        packages = [line.split()[1:] for line in lines[3:] if line.startswith("std ")]
         self.standard = {path: name for name, path in packages if "internal" not in path and "vendor/" not in path}
-        self.gofumpt = len(lines) > 1 + len(packages)
+        self.gofumpt = len(lines) > 3 + len(packages)
+        self.behind = _minor(lines[2].rpartition(" ")[2]) < _minor(lines[1])
         streams = await self.bench.open(Step(argv=("gopls", "serve"), cwd=self.project.root))
         settings = {**_SETTINGS, "gofumpt": self.gofumpt}
         self._server = server = lsp.LanguageServer(streams, name="gopls", settings=settings)
@@ -113,11 +134,29 @@ class Session:
             self._progress.clear()
             await self.server.until(self._progress)
 
+    async def reload(self) -> None:
+        """Let gopls load the module anew, and wait for it: it does not always see that an import has come to exist."""
+        self._begun += 1
+        arguments = [{"URI": lsp.uri(posixpath.join(self.root, "go.mod"))}]
+        # Named after cgo, but all it does is to drop what was loaded.
+        params = types.ExecuteCommandParams(command="gopls.regenerate_cgo", arguments=arguments)
+        await self.server.request(types.WORKSPACE_EXECUTE_COMMAND, params)
+        await self.settled()
+
     async def text(self, path: str) -> str | None:
         """Return a file's text as it was at the last change."""
         if path not in self._texts:
             self._texts[path] = await self.bench.read(path)
         return self._texts[path]
+
+    async def module(self) -> str:
+        """Return the text of go.mod; empty where it can't be read."""
+        return await self.text("go.mod" if self.project.root == "." else f"{self.project.root}/go.mod") or ""
+
+    async def language(self) -> str:
+        """Return the version of Go (`1.25`) that go.mod is written for; empty where it names none."""
+        match = re.search(r"^go (1\.\d+)", await self.module(), re.MULTILINE)
+        return match[1] if match else ""
 
     async def lines(self, path: str) -> Sequence[str]:
         """Return a file's lines; none where it can't be read."""
@@ -173,9 +212,15 @@ class Session:
         value = _fields(params.value)
         if value.get("kind") == "begin":
             self._works[params.token] = str(value.get("title"))
-        elif value.get("kind") == "end" and self._works.pop(params.token, "") in (_WORK, _INITIAL):
+        elif value.get("kind") == "end" and self._works.pop(params.token, "") in _WORKS:
             self._done += 1
             self._progress.set()
+
+
+def _minor(version: str) -> int:
+    """Return the 27 of `go1.27.3`; 0 for a version of another form."""
+    match = re.match(r"go1\.(\d{1,4})", version)
+    return int(match[1]) if match else 0
 
 
 def _fields(value: object) -> Mapping[str, Any]:

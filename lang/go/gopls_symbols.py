@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -86,10 +87,10 @@ async def describe(session: Session, place: Place) -> Symbol | None:
     if not hover.get("signature"):
         return None
     where = await _definition(session, place)
-    return _described(hover, where, await _end_line(session, where) if where else 0)
+    return _described(hover, where, await _extent(session, where) if where else (0, 0))
 
 
-def _described(hover: Mapping[str, Any], where: Place | None, end_line: int) -> Symbol:
+def _described(hover: Mapping[str, Any], where: Place | None, extent: tuple[int, int]) -> Symbol:
     signature = str(hover["singleLine"] or hover["signature"])
     path, anchor = str(hover.get("linkPath", "")), str(hover.get("linkAnchor", ""))
     told = str(hover.get("symbolName", ""))
@@ -100,7 +101,8 @@ def _described(hover: Mapping[str, Any], where: Place | None, end_line: int) -> 
         signature=_LAYOUT.sub("", signature),
         doc=str(hover.get("synopsis", "")),
         place=where,
-        end_line=end_line,
+        first_line=extent[0],
+        end_line=extent[1],
     )
 
 
@@ -130,10 +132,20 @@ async def _definition(session: Session, place: Place) -> Place | None:
     return await session.place(locations[0].uri, locations[0].range.start) if locations else None
 
 
-async def _end_line(session: Session, where: Place) -> int:
-    """Return the last line of the innermost definition whose name stands on a line."""
-    lines = [one.range.end.line + 1 for one in await _tree(session, where.path) if _names(one, where.line)]
-    return min(lines, default=0)
+async def _extent(session: Session, where: Place) -> tuple[int, int]:
+    """Return the first line, comment included, and the last of the innermost definition whose name stands on a line."""
+    named = [one for one in await _tree(session, where.path) if _names(one, where.line)]
+    if not named:
+        return 0, 0
+    inner = min(named, key=lambda one: one.range.end.line)
+    return _first_line(await session.lines(where.path), inner.range.start.line) + 1, inner.range.end.line + 1
+
+
+def _first_line(lines: Sequence[str], line: int) -> int:
+    """Return where the comment right above a line begins, or the line itself; both from 0."""
+    while line > 0 and lines[line - 1].strip().startswith("//"):
+        line -= 1
+    return line
 
 
 def _names(one: types.DocumentSymbol, line: int) -> bool:
@@ -149,11 +161,8 @@ async def find(session: Session, name: str) -> tuple[Symbol, ...]:
     ending = wanted.rpartition("/")[2].partition(".")[2] if "/" in wanted else wanted
     query = f"{ending}$" if "." in ending else f".{ending}$"
     found = await session.server.request(types.WORKSPACE_SYMBOL, types.WorkspaceSymbolParams(query=query))
-    symbols: list[Symbol] = []
-    for one in _listed(found):
-        if isinstance(one, types.SymbolInformation) and _is_called(one, wanted) and len(symbols) < _FOUND:
-            symbols.append(await _found(session, one))
-    return tuple(symbols)
+    called = [one for one in _listed(found) if isinstance(one, types.SymbolInformation) and _is_called(one, wanted)]
+    return tuple(await asyncio.gather(*(_found(session, one) for one in called[:_FOUND])))
 
 
 def _is_called(one: types.SymbolInformation, wanted: str) -> bool:
@@ -165,13 +174,15 @@ def _is_called(one: types.SymbolInformation, wanted: str) -> bool:
 async def _found(session: Session, one: types.SymbolInformation) -> Symbol:
     place = await session.place(one.location.uri, one.location.range.start)
     hover = await _hover(session, place)
+    first, last = await _extent(session, place)
     return Symbol(
         name=one.name,
         kind=_kind(str(hover.get("signature", ""))) or _KINDS.get(one.kind, "type"),
         signature=_LAYOUT.sub("", str(hover.get("singleLine", ""))),
         doc=str(hover.get("synopsis", "")),
         place=place,
-        end_line=await _end_line(session, place),
+        first_line=first,
+        end_line=last,
     )
 
 
@@ -192,6 +203,7 @@ async def _outlined(
         signature=_declared(one),
         doc=_comment(lines, one.range.start.line),
         place=await session.place(session.uri(path), one.selection_range.start),
+        first_line=_first_line(lines, one.range.start.line) + 1,
         end_line=one.range.end.line + 1,
     )
 
@@ -199,18 +211,16 @@ async def _outlined(
 def _declared(one: types.DocumentSymbol) -> str:
     detail = one.detail or ""
     if detail.startswith("func("):
-        return f"func {one.name}{detail.removeprefix('func')}"
+        name = one.name.replace(").", ") ")  # a method's receiver stands in parentheses
+        return f"func {name}{detail.removeprefix('func')}"
     kind = _KINDS.get(one.kind, "type")
     return f"{kind} {one.name.rpartition('.')[2]} {detail}".strip()
 
 
 def _comment(lines: Sequence[str], line: int) -> str:
     """Return the first sentence of the comment right above a line (from 0)."""
-    above: list[str] = []
-    while line > 0 and lines[line - 1].strip().startswith("//"):
-        line -= 1
-        above.insert(0, lines[line].strip().removeprefix("//").strip())
-    return sentence("\n".join(above))
+    above = lines[_first_line(lines, line) : line]
+    return sentence("\n".join(one.strip().removeprefix("//").strip() for one in above))
 
 
 async def _tree(session: Session, path: str) -> Sequence[types.DocumentSymbol]:
