@@ -81,11 +81,10 @@ def _anywhere(languages: Sequence[Language]) -> tuple[tuple[Language, Project], 
 
 
 async def _look_up(runner: Runner, language: Language, project: Project, symbol: str) -> Documentation:
-    """Try the ways in order; return the first hit, or all that the misses have to say."""
-    missed: list[str] = []
+    """Try the ways in order; return the first hit, or what the last one, which knows most, has to say."""
+    documentation = Documentation(found=False, text="")
     for step in language.documentation(project, symbol):
         documentation = language.parse_documentation(symbol, await runner.run(language, step))
         if documentation.found:
-            return documentation
-        missed.append(documentation.text.strip())
-    return Documentation(found=False, text="\n".join(text for text in dict.fromkeys(missed) if text))
+            break
+    return documentation

@@ -6,6 +6,8 @@ import re
 from difflib import SequenceMatcher
 
 from lang.base import Documentation, Project, Step, StepOutput
+from lang.go import exports, pages
+from lang.go.inquiry import LOOK, MARK
 
 TEXT_LIMIT = 16_000
 """Characters of one answer."""
@@ -32,22 +34,6 @@ find_package() {
 }
 """
 
-_BY_NAME = (
-    FIND_PACKAGE
-    + r"""
-package=$(find_package "$1")
-[ -n "$package" ] || exit 1
-exec go doc "$package${2:+.$2}"
-"""
-)
-
-_IN_PROJECT = r"""
-for package in $(go list -e -find ./...); do
-    go doc "$package.$1" 2>/dev/null && exit
-done
-exit 1
-"""
-
 _NEAR = (
     FIND_PACKAGE
     + r"""
@@ -57,11 +43,17 @@ if [ -n "$package" ]; then
     echo "Not found: $1. What is there in $package:"
     case $3 in *.*) go doc "$package.${3%%.*}" 2>/dev/null ;; esac
     go doc -short "$package"
-else
-    echo "Not found: $1. No package of that name is in this project, its modules or the standard library."
-    echo "Modules it requires (add_dependency adds one):"
-    go list -m -f '{{if not (or .Main .Indirect)}}{{.Path}} {{.Version}}{{end}}' all
-fi 2>&1
+    exit
+fi
+if [ -z "$2" ]; then
+    for each in $(go list -e -find ./... 2>/dev/null); do
+        found=$(go doc "$each.${3%%.*}" 2>/dev/null) && { echo "Not found: $1. What is there:"; echo "$found"; exit; }
+    done
+fi
+echo "Not found: $1. Nothing of that name is in this project, its modules or the standard library."
+[ -f go.mod ] || exit 0
+modules=$(go list -m -f '{{if not (or .Main .Indirect)}}{{.Path}} {{.Version}}{{end}}' all 2>/dev/null)
+[ -z "$modules" ] || printf 'Modules it requires (add_dependency adds one):\n%s\n' "$modules"
 """
 )
 
@@ -91,10 +83,8 @@ def documentation_steps(project: Project, symbol: str) -> tuple[Step, ...]:
     """Return the ways to find a symbol, best first; the last one only says what is near."""
     plain = normal(symbol)
     package, name = split(symbol)
-    search = _script(project, _BY_NAME, package, name) if package else _script(project, _IN_PROJECT, name)
     return (
-        Step(argv=("go", "doc", plain) if plain else ("go", "doc"), cwd=project.root, timeout_s=60.0),
-        search,
+        _script(project, LOOK, package or ("" if name else "."), name),
         _script(project, _NEAR, plain, package, name),
     )
 
@@ -108,6 +98,11 @@ def parse_documentation(symbol: str, output: StepOutput) -> Documentation:
     said = output.stdout.strip()
     if said.startswith(_NOT_FOUND):
         return Documentation(found=False, text=_limited(_nearest(said, split(symbol)[1])))
+    if said.startswith(exports.FOUND):
+        offered = exports.told(said)
+        return Documentation(found=bool(offered), text=offered or f"{_NOT_FOUND}{symbol}")
+    if said.startswith(MARK):
+        return Documentation(found=True, text=_limited(pages.page(normal(symbol), said)))
     if output.exit_code == 0 and said:
         return Documentation(found=True, text=_limited(said))
     lines = (line.removeprefix("doc: ") for line in output.stderr.splitlines() if not line.startswith("exit status"))

@@ -25,7 +25,16 @@ export GOFLAGS="${GOFLAGS:-} -mod=readonly"
 echo "bactrian-doc: $(go list -find -f '{{.Name}}' "$1" 2>/dev/null)"
 go doc -all "$1" 2>/dev/null
 echo 'bactrian-packages:'
-go list -e -find -f '{{.ImportPath}}|{{.Name}}|{{join .Imports " "}}|{{.Doc}}' "$2/..." 2>/dev/null
+[ -z "$2" ] || go list -e -find -f '{{.ImportPath}}|{{.Name}}|{{join .Imports " "}}|{{.Doc}}' "$2/..." 2>/dev/null
+"""
+
+FOUND = "bactrian-exports: "
+
+_FIND = r"""
+module=$(go list -find -f '{{with .Module}}{{.Path}} {{.Version}}{{end}}' "$1" 2>/dev/null ||
+    go list -m -f '{{.Path}} {{.Version}}' "$1" 2>/dev/null)
+printf 'bactrian-exports: %s %s\n' "$1" "$module"
+set -- "$1" "${module%% *}"
 """
 
 _CONSTRUCTOR = re.compile(
@@ -248,20 +257,14 @@ def _aside(path: str, module: str) -> bool:
     return any(_ASIDE.fullmatch(part) for part in path.removeprefix(module).strip("/").split("/"))
 
 
-# A module's root need not be a package (golang.org/x/sync): then the packages it has are what one wants to see.
-_SHORT = r"""
-go list -find -f '{{with .Module}}{{.Path}} {{.Version}}{{end}}' "$1" 2>/dev/null ||
-    go list -m -f '{{.Path}} {{.Version}}' "$1" 2>/dev/null
-echo
-if go list -find "$1" > /dev/null 2>&1; then
-    go doc -short "$1"
-else
-    echo "Its packages:"
-    go list -find "$1/..." | grep -v /internal
-fi
-"""
+def found(project: Project, package: str) -> Step:
+    """Print the same for a package whose module isn't known; `told` reads it."""
+    return Step(argv=("sh", "-c", _FIND + _SHOW, "exports", package), cwd=project.root, timeout_s=60.0)
 
 
-def short(project: Project, package: str) -> Step:
-    """Print a dependency's version and all it exports, a line each."""
-    return Step(argv=("sh", "-c", _SHORT, "exports", package), cwd=project.root, timeout_s=60.0)
+def told(printed: str) -> str:
+    """Return what `found` printed: the module's version, then what the package offers."""
+    head, _, shown = printed.partition("\n")
+    package, module, version = (*head.removeprefix(FOUND).split(), "", "", "")[:3]
+    offered = brief(package, module or package, shown)
+    return f"{module} {version}\n{offered}" if module and offered else offered

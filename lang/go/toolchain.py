@@ -202,7 +202,7 @@ class Go:
 
     def exports(self, project: Project, name: str) -> Step:
         """List a dependency's version and what its package exports, or the packages it has."""
-        return exports.short(project, candidates.import_path(name)[0])
+        return exports.found(project, candidates.import_path(name)[0])
 
     def documentation(self, project: Project, symbol: str) -> tuple[Step, ...]:
         """Ask `go doc`, then search by the package's name, then list what is near."""

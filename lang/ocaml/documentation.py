@@ -38,7 +38,7 @@ def query(symbol: str) -> tuple[str, str, str]:
 def parse_documentation(symbol: str, output: StepOutput) -> Documentation:
     """Read one look-up; the text has at most about 120 lines."""
     answers = _answers(symbol, output.stdout)
-    page = pages.found(answers)
+    page = pages.found(answers) or pages.candidates(answers)
     if page:
         return Documentation(found=True, text=pages.shortened(page))
     return Documentation(found=False, text=pages.shortened(pages.nothing(answers)))

@@ -13,6 +13,7 @@ LIBRARY_CHARACTERS = 4_000
 _PAGE_LINES = 120
 _COMMENT_CHARACTERS = 150
 _MODULE_CHARACTERS = 2_500
+_VALUE_CHARACTERS = 3_500
 _NEAR = 12
 
 
@@ -77,14 +78,19 @@ def _symbol_page(answers: Answers) -> str:
     known = answers.signatures.get(answers.symbol) if last[:1].isupper() else None
     comment = answers.comments.get(answers.symbol, "")
     if known:
-        said = {entry.name: entry.comment for entry in answers.entries.get(f"{answers.symbol}.", ())}
+        comments = {entry.name: entry.comment for entry in answers.entries.get(f"{answers.symbol}.", ())}
         module_type = any(entry.kind == "Signature" for entry in _exact(answers, last))
         head = f"module {'type ' if module_type else ''}{_outside(answers.symbol)} {known.parameters}".rstrip()
-        listing = "\n".join(_described(item, said.get(item.name, "")) for item in known.items)
+        listing = "\n".join(_described(item, comments.get(item.name, "")) for item in known.items)
         if len(listing) > _MODULE_CHARACTERS * 2:
             listing = "\n".join(_described(item, "") for item in known.items)
         return "\n\n".join(filter(None, [f"{head}\n{listing}", _shortened_to(comment, _MODULE_CHARACTERS)]))
-    pages = [_line(entry) + (f"\n{entry.comment}" if entry.comment else "") for entry in _exact(answers, last)]
+    exact = _exact(answers, last)
+    said = [entry.comment or (comment if len(exact) == 1 else "") for entry in exact]
+    pages = [
+        f"{_line(entry)}\n{_shortened_to(text, _VALUE_CHARACTERS)}".rstrip()
+        for entry, text in zip(exact, said, strict=True)
+    ]
     if prefix in answers.signatures and (not pages or last[:1].isupper()):
         pages += [item.text for item in answers.signatures[prefix].items if _declares(item, last)]
     return "\n\n".join([*([f"in {_outside(prefix)}:"] if prefix else []), *pages]) if pages else ""
@@ -133,23 +139,26 @@ def _line(entry: Entry) -> str:
             return f"{entry.kind.lower()} {entry.name} {signature}".rstrip()
 
 
+def candidates(answers: Answers) -> str:
+    """Return what an ambiguous name can mean; empty where it isn't one."""
+    if len(answers.nested) > 1:
+        rest = answers.symbol.partition(".")[2]
+        names = (f"{module}.{rest}".rstrip(".") for module in answers.nested)
+        return f"{answers.symbol} can be: {', '.join(names)}. Ask for one."
+    if not answers.values:
+        return ""
+    several = "\n".join(dict.fromkeys(answers.values))
+    return f"{answers.symbol} can be, among others; ask for one with its module:\n{several}"
+
+
 def nothing(answers: Answers) -> str:
-    """Say what is near: names of the deepest enclosing module that exists, namesakes, installed modules, libraries."""
+    """Say what is near: names of the deepest enclosing module that exists, installed modules, libraries."""
     parent, last = answers.symbol, ""
     while "." in parent and parent[:1].isupper():
         parent, _, last = parent.rpartition(".")
         entries = answers.entries.get(f"{parent}.", [])
         if entries:
             return f"{parent} has no {last}. Near it:\n" + "\n".join(map(_line, _near(last, entries)))
-    if len(answers.nested) > 1:
-        rest = answers.symbol.partition(".")[2]
-        names = (f"{module}.{rest}".rstrip(".") for module in answers.nested)
-        return f"{answers.symbol} can be: {', '.join(names)}. Ask for one."
-    if answers.values:
-        several = "\n".join(dict.fromkeys(answers.values))
-        return f"{answers.symbol} can be, among others; ask for one with its module:\n{several}"
-    if answers.symbol[:1].islower() and not answers.library:
-        return ""  # it is looked for as a library next
     return _unknown(answers)
 
 
@@ -179,7 +188,7 @@ _MARKUP = (
     (re.compile(r"\{\d(?::\w+)? ([^{}]*)\}"), r"\1"),
     (re.compile(r"\{\{[^{}]*\}([^{}]*)\}"), r"\1"),
     (re.compile(r"\{!(?:[a-z-]+[!:])?([^{}]*)\}"), r"\1"),
-    (re.compile(r"\{[biemC] ([^{}]*)\}"), r"\1"),
+    (re.compile(r"\{[biemtC] ([^{}]*)\}"), r"\1"),
 )
 
 
@@ -200,7 +209,7 @@ def _prose(text: str) -> str:
 
 
 def _shortened_to(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit].rpartition(chr(10))[0]}\n[…]"
+    return text if len(text) <= limit else f"{text[:limit].rpartition(chr(10))[0]}\n[… {len(text) - limit} more]"
 
 
 def shortened(page: str) -> str:
