@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import click
@@ -31,6 +31,11 @@ class EditStats:
     matched: Counter[str] = field(default_factory=Counter[str])
     failed: Counter[str] = field(default_factory=Counter[str])
 
+    @property
+    def row(self) -> dict[str, object]:
+        """The figures for programs."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
     def add(self, tried: EditTried) -> None:
         """Count one call."""
         self.calls += 1
@@ -47,7 +52,7 @@ def show(*, as_json: bool) -> int:
         click.echo(f"bactrian: {error}", err=True)
         return ExitCode.USAGE
     if as_json:
-        click.echo(json.dumps([asdict(each) for each in stats], indent=2))
+        click.echo(json.dumps([each.row for each in stats], indent=2))
     elif stats:
         PersonConsole().print(_table(stats))
     else:

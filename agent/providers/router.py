@@ -118,7 +118,7 @@ def _openai(name: ModelName, options: ProviderOptions) -> Provider:
         else:
             from agent.providers.openai_responses import OpenAIResponses
 
-            OpenAI = partial(OpenAIResponses, custom_tools=_knows_custom_tools(base_url))
+            OpenAI = partial(OpenAIResponses, custom_tools=knows_custom_tools(base_url))
         return OpenAI(
             name.name,
             api_key=key,
@@ -131,7 +131,7 @@ def _openai(name: ModelName, options: ProviderOptions) -> Provider:
     return Deferred(str(name), capabilities_of(name.name), module, build)
 
 
-def _knows_custom_tools(base_url: str | None) -> bool:
+def knows_custom_tools(base_url: str | None) -> bool:
     """Whether a server is the vendor's; others drop tools that are no functions, or refuse them."""
     host = urlsplit(base_url).hostname or "" if base_url else _OPENAI_HOSTS[0]
     return any(host == known or host.endswith(f".{known}") for known in _OPENAI_HOSTS)
