@@ -46,7 +46,10 @@ def unpacked(stream: BinaryIO) -> Sexp | None:
         size, byte = size + byte, stream.read(1)
     if byte != b":" or not size:
         raise EOFError
-    return stream.read(int(size))
+    atom = stream.read(int(size))
+    if len(atom) < int(size):
+        raise EOFError
+    return atom
 
 
 def request(identity: str, method: str, parameters: Sexp) -> bytes:
