@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -125,9 +124,10 @@ def lay_out(mistake: Mistake, workspace: Path) -> list[str]:
     """Make the workspace the project before the edit, all of it committed; return the paths that changed by that."""
     gone = [path for path in workspace.rglob("*") if path.is_file() and ".git" not in path.relative_to(workspace).parts]
     changed = {str(path.relative_to(workspace)) for path in gone if "_build" not in path.parts}
-    for path in workspace.iterdir():
-        if path.name not in (".git", "_build"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    # Directories stay: a dune that watches loses one that goes and comes back at once.
+    for path in gone:
+        if "_build" not in path.relative_to(workspace).parts:
+            path.unlink()
     write(workspace, mistake.before)
     if not (workspace / ".git").exists():
         _git(workspace, "init", "--quiet")
