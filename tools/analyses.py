@@ -120,12 +120,14 @@ class Analyses:
         except (AnalysisUnavailable, TimeoutError):
             return ""
 
-    async def symbols(self, path: str = "") -> Sequence[tuple[Language, Project, Analysis]]:
-        """Return the analyses that can answer now: of the project that holds `path`, or all. Waits a little for one."""
+    async def symbols(
+        self, path: str = "", *, patience_s: float = _STARTING_S
+    ) -> Sequence[tuple[Language, Project, Analysis]]:
+        """Return the analyses that can answer: of the project that holds `path`, or all. Waits a little for one."""
         await self._found()
         holder = self._of(path) if path else None
         wanted = ([holder] if holder else []) if path else list(self._attended.values())
-        ready = await asyncio.gather(*(one.ready(_STARTING_S) for one in wanted))
+        ready = await asyncio.gather(*(one.ready(patience_s) for one in wanted))
         return [(one.language, one.project, one) for one, able in zip(wanted, ready, strict=True) if able]
 
     async def close(self) -> None:

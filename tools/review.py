@@ -25,6 +25,8 @@ from tools.tree import changes, snapshot
 CHECK_S = 60.0
 """What an unasked check may take; a longer one is the model's, or the verdict's, to ask for."""
 _DIAGNOSTICS_S = 10.0
+_POLISH_S, _SETTLE_S = 5.0, 30.0
+"""How long files wait to be polished for an analysis that is starting: between replies, and before a verdict."""
 _REMEDIES = 8
 """How many findings of one answer get a remedy: the first are those that the others follow from."""
 _REMEDIES_S = 6.0
@@ -60,6 +62,8 @@ class Review:
     _seen: str = ""
     """The tree at the end of the last review."""
     _written: set[str] = field(default_factory=set[str])
+    _waiting: set[str] = field(default_factory=set[str])
+    """Written while no analysis was ready to polish it."""
 
     async def start(self) -> None:
         """Remember the files as they are now."""
@@ -76,7 +80,7 @@ class Review:
         paths = [each.path for each in written]
         self._written |= set(paths)
         await self.analyses.changed(paths)
-        edits = await self.polish(paths)
+        edits = await self._polish(paths, _POLISH_S)
         self._seen = await snapshot(self.container)
         by_path = {path: text for path, (_, text) in edits.items()}
         polished = tuple(each for each, _ in edits.values())
@@ -102,20 +106,28 @@ class Review:
     async def settle(self) -> None:
         """Polish what was written since the last review, and say nothing."""
         paths = [each.path for each in await changes(self.container, self._seen)]
+        self._written |= set(paths)
         if paths:
-            self._written |= set(paths)
             await self.analyses.changed(paths)
-            await self.polish(paths)
+        if paths or self._waiting:
+            await self._polish(paths, _SETTLE_S)
             self._seen = await snapshot(self.container)
 
-    async def polish(self, paths: Collection[str]) -> dict[str, tuple[Change, str]]:
-        """Format files and mend what can only be mended one way; return what that changed, and how to say it."""
+    async def _polish(self, paths: Collection[str], patience_s: float) -> dict[str, tuple[Change, str]]:
+        """Format files and mend what can only be mended one way; return what that changed, and how to say it.
+
+        Those whose analysis is not ready yet have their turn next time.
+        """
         done: dict[str, tuple[Change, str]] = {}
-        for path in paths:
-            before = await self._text_at(self._seen, path)
+        waiting, self._waiting = self._waiting, set()
+        for path in dict.fromkeys((*waiting, *paths)):
+            before = await self._text_at(self.checks.base_commit if path in waiting else self._seen, path)
             now = await self._text(path)
             if now is None:
                 continue
+            owned = any(language.owns(path) for language in self.checks.languages)
+            if owned and not await self.analyses.symbols(path, patience_s=patience_s):
+                self._waiting.add(path)
             edit = await self.analyses.polished(path, before)
             if edit is not None and edit.content != now:
                 done |= {edit.path: await self._apply(edit, now)}
