@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lang.base import TestCase
 
+_NAMED = 3
 _NUMBER = re.compile(r"\d+")
 
 
@@ -17,6 +18,12 @@ class Failure:
 
     case: TestCase
     alike: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> str:
+        """`39 more like it: TestParse/1, TestParse/2, …`; empty where there is no other."""
+        named = ", ".join(self.alike[:_NAMED]) + (", …" if len(self.alike) > _NAMED else "")
+        return f"{len(self.alike)} more like it: {named}" if self.alike else ""
 
 
 def folded(cases: Sequence[TestCase]) -> tuple[Failure, ...]:

@@ -15,6 +15,8 @@ def test_the_same_words_at_the_same_place_are_told_once() -> None:
     (failure,) = folded(cases)
     assert failure.case is cases[0]
     assert failure.alike == tuple(f"TestParse/{n}" for n in range(1, 40))
+    assert failure.count == "39 more like it: TestParse/1, TestParse/2, TestParse/3, …"
+    assert not folded(cases[:1])[0].count
 
 
 def test_other_words_places_and_packages_are_told_too() -> None:

@@ -11,6 +11,9 @@ from lang.go.remedies.question import Question
 
 _SHOWN = 4
 _VERSION = re.compile(r"^(?:require\s+|\t)(\S+\.\S+/\S+)\s+(v\S+)", re.MULTILINE)
+_NO_VERSION = re.compile(
+    r"unknown revision|invalid version|no matching versions|[Nn]ot [Ff]ound|not available|: 4\d\d "
+)
 _MAJOR = re.compile(r"/v\d+$")
 
 
@@ -75,7 +78,10 @@ async def not_summed(question: Question, path: str) -> str:
         asked = await question.bench.run(
             Step(argv=("go", "list", "-m", f"{module}@{required[module]}"), cwd=question.project.root, timeout_s=5.0)
         )
-        wrong = re.search(r"unknown revision|invalid version|no matching versions|not found", asked.stderr)
+        wrong = re.search(
+            r"unknown revision|invalid version|no matching versions|[Nn]ot [Ff]ound|not available|: 4\d\d ",
+            asked.stderr,
+        )
         if wrong:
             return f"There is no {module} {required[module]}: add_dependency {module} picks a version that exists."
     return "Nothing to write by hand: `go mod tidy`, which runs before the final check, completes go.sum."
@@ -97,7 +103,7 @@ async def cycle(question: Question) -> str:
     printed = await question.run("go", "list", "-e", "-f", "{{.ImportPath}} {{join .Imports ` `}}", "./...")
     graph = {words[0]: words[1:] for words in (line.split() for line in printed.splitlines()) if words}
     found = _cycle(graph)
-    told = f"{' → '.join(found)}. " if found and " → ".join(found) not in question.diagnostic.message else ""
+    told = f"{' → '.join(found)}. " if any(each not in question.diagnostic.message for each in found) else ""
     return (
         f"{told}To undo it: move what both need into a package that imports neither, "
         "or let one take an interface or a function instead of importing the other."

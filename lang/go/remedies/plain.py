@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-_TABLE: tuple[tuple[str, str], ...] = (
+TABLE: tuple[tuple[str, str], ...] = (
     # Declarations and assignments
     (r"^no new variables on left side of :=", "All of them are declared in this scope already: assign with =."),
     (r"^missing return", "A path through the function ends without a return: add one, or a panic, before this brace."),
@@ -35,7 +36,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     ),
     (
         r"^cannot use nil as (?P<type>[\w.]+) value in return",
-        "A {type} can't be nil: return its zero value, {type}{{}} for a struct.",
+        "A {type} can't be nil: return its zero value, {type}{} for a struct.",
     ),
     (r"iter\.Seq\[.* as \[\]", "slices.Sorted(seq) or slices.Collect(seq) makes a slice of it."),
     (r"is pointer to interface, not interface", "Interfaces are passed as they are: declare the type without the *."),
@@ -46,7 +47,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"^invalid recursive type", "A struct can't hold itself: make the field a pointer or a slice."),
     (
         r"^(?P<name>\S+) \(type\) is not an expression",
-        "A value is wanted: {name}{{}} for a struct, or a conversion {name}(v).",
+        "A value is wanted: {name}{} for a struct, or a conversion {name}(v).",
     ),
     # Generics
     (r"type parameter (?P<name>\w+) cannot use operator [<>+]", "Constrain it: [{name} cmp.Ordered]."),
@@ -109,7 +110,8 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"^result of \S+ call not used", "Assign or return the result."),
     (r"^self-assignment of", "Perhaps a parameter hides the field: s.x = x."),
 )
-_COMPILED = tuple((re.compile(pattern, re.DOTALL), text) for pattern, text in _TABLE)
+_FIELD = re.compile(r"\{(\w+)\}")
+_COMPILED = tuple((re.compile(pattern, re.DOTALL), text) for pattern, text in TABLE)
 
 
 def remark(message: str) -> str:
@@ -117,5 +119,10 @@ def remark(message: str) -> str:
     for pattern, text in _COMPILED:
         match = pattern.search(message)
         if match:
-            return text.format(**{key: value or "" for key, value in match.groupdict().items()})
+            return _filled(text, match.groupdict(default=""))
     return ""
+
+
+def _filled(text: str, groups: Mapping[str, str]) -> str:
+    """Put what the pattern found in place; other braces are Go's."""
+    return _FIELD.sub(lambda field: groups[field[1]], text)
