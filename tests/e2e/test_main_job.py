@@ -33,7 +33,7 @@ def test_package_is_built_green_and_handed_over(
     last = ended.last
     assert last["kind"] == "session_finished"
     assert last["status"] == "done"
-    assert last["turns"] == 4
+    assert last["turns"] == 3
     assert sum(row["passed"] for row in last["verdict"]) == TESTS[example]
     assert ended.of("session_started")[0]["container"].startswith(container)
     branch = _git(repository, "for-each-ref", "--format=%(refname:short) %(objectname)").strip()
