@@ -141,6 +141,7 @@ def test_values_are_read(user_file: Path, key: str, text: object, field: str, va
         ("max_time", [1], "max_time is a duration above 0, like 90s, 10m or 2h, or none, not [1]"),
         ("memory", "4x", "memory is a size like 512m or 4g, or none, not '4x'"),
         ("container", "podman", "container is auto, docker or bubblewrap, not 'podman'"),
+        ("edit_format", "diff", "edit_format is auto, edit, one, patch or text, not 'diff'"),
         ("model", "sonnet", "model is PROVIDER/NAME, like anthropic/NAME, not 'sonnet'"),
         ("base_url", "localhost:80", "base_url is an http:// or https:// address, not 'localhost:80'"),
         ("key_command", "pass 'x", 'key_command is a command with its arguments, not "pass \'x"'),
