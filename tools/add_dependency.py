@@ -14,7 +14,7 @@ from tools.dependencies import clear, put, shown, texts
 from tools.text import brief
 from tools.tree import files, projects
 
-_EXPORTS_CHARACTERS = 4000
+_EXPORTS_CHARACTERS = 3500
 
 
 class AddDependency:

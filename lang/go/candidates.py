@@ -105,7 +105,7 @@ def question(name: str) -> str:
 def cleaned(proposals: Sequence[str]) -> tuple[str, ...]:
     """Return those of a model's proposals that can be import paths, each once."""
     # What surrounds a name in prose or lists goes; a version too: which one to take is for the proxy to say.
-    words = [import_path(re.sub(r"^[\s\d.)*-]+(?=[a-z])", "", proposal.strip()))[0] for proposal in proposals]
+    words = [import_path(re.sub(r"^[\s\d.)*-]+(?=[`\"'a-z])", "", proposal.strip()))[0] for proposal in proposals]
     return tuple(dict.fromkeys(word for word in words if can_be_one(word) and is_full(word) and "/" in word))[:6]
 
 

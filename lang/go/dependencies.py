@@ -14,8 +14,9 @@ from lang.dependencies import STAGE, Addition, NotAdded, Wanted
 from lang.go import candidates, exports, failures, fetching
 from lang.go.known import known
 from lang.go.news import news
+from lang.go.proxy import Proxy
 
-_RELEASES = 40
+_NEWEST = "latest"
 _TRIES = 4
 """How often an older version is tried after one that needs a newer go."""
 _CHANGED = re.compile(r"(?P<verb>upgraded|downgraded|removed) (?P<module>\S+) (?P<rest>.*)")
@@ -62,12 +63,16 @@ class GoDependencies:
         )
         return "\n".join(filter(None, [*told, exports.brief(addition.name, addition.package, shown.stdout)]))
 
+    @property
+    def _proxy(self) -> Proxy:
+        return Proxy(self.project, self.bench)
+
     def _at(self, name: str) -> str:
         return posixpath.normpath(posixpath.join(self.project.root, name))
 
     async def _choose(self, name: str, version: str, wanted: Wanted, required: Mapping[str, str]) -> _Choice:
         """Return the import path that a name means; an empty one where there is nothing to add."""
-        fixed = bool(version)
+        fixed = bool(version) and version != _NEWEST
         held = next((path for path in candidates.prefixes(name) if path in required), "")
         if candidates.is_full(name):
             return _Choice(path=name, version=version or required.get(held, ""), fixed=fixed)
@@ -85,7 +90,7 @@ class GoDependencies:
         summed = candidates.called(name, dict.fromkeys(sums))
         if summed:
             note = f"{name} is {summed[0]}, which go.sum has." + _others(summed[1:])
-            return _Choice(path=summed[0], version=version, notes=(note,), fixed=bool(version))
+            return _Choice(path=summed[0], version=version, notes=(note,), fixed=bool(version) and version != _NEWEST)
         inside = [path for path in standard if f"/{path}".endswith(f"/{name}") or f"/{name}/" in f"/{path}/"]
         found = known(name)
         if inside:
@@ -94,7 +99,7 @@ class GoDependencies:
             return _Choice(path="", notes=(text,))
         if found:
             note = f"{name} is taken as {found[0]}, the usual module of that name." + _others(found[1:])
-            return _Choice(path=found[0], version=version, notes=(note,), fixed=bool(version))
+            return _Choice(path=found[0], version=version, notes=(note,), fixed=bool(version) and version != _NEWEST)
         return await self._proposed(name, version, wanted)
 
     async def _proposed(self, name: str, version: str, wanted: Wanted) -> _Choice:
@@ -104,7 +109,7 @@ class GoDependencies:
         proposals = tuple(dict.fromkeys([*direct, *candidates.cleaned(said)]))
         if not proposals:
             raise NotAdded("unknown", f"no Go module is known by the name {name!r}: give its full import path.")
-        facts = await self._facts(proposals, strict=True)
+        facts = await self._proxy.facts(proposals, strict=True)
         real = [path for path in proposals if path in facts]
         doubtful = [(path, candidates.imitated(path, [o for o in real if o != path])) for path in real]
         fit = [path for path, like in doubtful if not like]
@@ -115,29 +120,16 @@ class GoDependencies:
         note = f"{name} is taken as {chosen}: {_reason(chosen, direct)}." + _others(
             [path for path in fit if path != chosen], rejected
         )
-        return await self._newest_major(_Choice(path=chosen, version=version, notes=(note,), fixed=bool(version)))
-
-    async def _facts(self, paths: Sequence[str], *, strict: bool = False) -> dict[str, fetching.Module]:
-        """Return the modules that hold packages, as far as the proxy has them.
-
-        Raises NotAdded, if `strict`, where the proxy could not be asked about any of them.
-        """
-        asked = dict.fromkeys(prefix for path in paths for prefix in candidates.prefixes(path))
-        output = await self.bench.run(fetching.probe(self.project, "modules", (f"{path}@latest" for path in asked)))
-        found = fetching.parse_probe(output)
-        modules = {module.path: module for module in found if module.version}
-        errors = [module.error for module in found if module.error]
-        if strict and not modules and errors and all(failures.kind_of(error) == "network" for error in errors):
-            raise failures.failure(errors[0], path=paths[0], proxy=fetching.proxy_of(output))
-        holders = ((path, next((p for p in candidates.prefixes(path) if p in modules), "")) for path in paths)
-        return {path: modules[holder] for path, holder in holders if holder}
+        return await self._newest_major(
+            _Choice(path=chosen, version=version, notes=(note,), fixed=bool(version) and version != _NEWEST)
+        )
 
     async def _newest_major(self, choice: _Choice) -> _Choice:
         """Take the newest major version of a module that nobody named in full."""
         if choice.fixed:
             return choice
         following = candidates.majors(choice.path)
-        found = await self._facts(following) if following else {}
+        found = await self._proxy.facts(following) if following else {}
         real = [path for path in following if path in found and found[path].path == path]
         return replace(choice, path=real[-1]) if real else choice
 
@@ -178,8 +170,8 @@ class GoDependencies:
         """Return the newest version whose own go.mod asks for no newer go than there is."""
         what, needs, have = newer
         by_itself = any(what == path for path in candidates.prefixes(choice.path))
-        module = what if by_itself else await self._module(choice.path)
-        fitting = await self._fitting(module, have)
+        module = what if by_itself else await self._proxy.module(choice.path)
+        fitting = await self._proxy.fitting(module, have)
         if not by_itself and choice.version in fitting:
             fitting = fitting[fitting.index(choice.version) + 1 :]
         elif not by_itself:
@@ -194,29 +186,10 @@ class GoDependencies:
         notes = tuple(each for each in choice.notes if not each.endswith("the newest that fits."))
         return replace(choice, version=fitting[0], notes=(*notes, note))
 
-    async def _fitting(self, module: str, have: str) -> list[str]:
-        """Return the releases of a module that a go can use, newest first."""
-        releases = (await self._versions(module))[:_RELEASES]
-        if not releases:
-            return []
-        step = fetching.probe(self.project, "needs", (f"{module}@{version}" for version in releases))
-        needs = fetching.parse_needs(await self.bench.run(step))
-        return [version for version in releases if version in needs and _number(needs[version]) <= _number(have)]
-
-    async def _versions(self, module: str) -> list[str]:
-        """Return the releases of a module, newest first; those before a release only where there is no other."""
-        output = await self.bench.run(fetching.probe(self.project, "versions", [f"{module}@latest"]))
-        versions = [version for found in fetching.parse_probe(output) for version in reversed(found.versions)]
-        return [version for version in versions if "-" not in version] or versions
-
-    async def _module(self, path: str) -> str:
-        found = await self._facts([path])
-        return found[path].path if path in found else path
-
     async def _unknown(self, choice: _Choice, problem: NotAdded) -> NotAdded:
         """Say which versions there are, or which modules are near."""
-        module = await self._module(choice.path)
-        versions = await self._versions(module) if choice.version else []
+        module = await self._proxy.module(choice.path)
+        versions = await self._proxy.versions(module) if choice.version else []
         if versions and choice.version not in versions:
             return NotAdded("unknown", f"{module} has no version {choice.version}; it has {', '.join(versions[:6])}.")
         near = [path for path in candidates.near(choice.path) if path != choice.path]
@@ -226,11 +199,7 @@ class GoDependencies:
         """Tell a proxy that has no such module, and a git host that can't be asked, from no network at all."""
         if "git ls-remote" not in str(problem) and "unrecognized" not in str(problem):
             return problem
-        output = await self.bench.run(
-            fetching.probe(self.project, "modules", (f"{path}@latest" for path in candidates.prefixes(choice.path)))
-        )
-        kinds = {failures.kind_of(module.error) for module in fetching.parse_probe(output) if module.error}
-        if kinds != {"unknown"}:
+        if not await self._proxy.lacks(choice.path):
             return problem
         host = choice.path.partition("/")[0]
         text = f"the module proxy has no {choice.path}, and {host} itself can't be reached from the container."
@@ -318,8 +287,3 @@ def _told(got: fetching.Got, go_mod: str) -> list[str]:
 
 
 _NOT_OTHERS = ("go", "toolchain")
-
-
-def _number(version: str) -> tuple[int, ...]:
-    """Return a go version as numbers: `1.27.3`, `1.22rc1`."""
-    return tuple(int(part) for part in re.findall(r"\d+", re.split(r"rc|beta|-", version)[0])[:3])

@@ -34,7 +34,8 @@ _FIND = r"""
 module=$(go list -find -f '{{with .Module}}{{.Path}} {{.Version}}{{end}}' "$1" 2>/dev/null ||
     go list -m -f '{{.Path}} {{.Version}}' "$1" 2>/dev/null)
 printf 'bactrian-exports: %s %s\n' "$1" "$module"
-set -- "$1" "${module%% *}"
+# The module's other packages, which take long to list, are told where the path itself is no package.
+if go list -find "$1" >/dev/null 2>&1; then set -- "$1" ""; else set -- "$1" "${module%% *}"; fi
 """
 
 _CONSTRUCTOR = re.compile(
@@ -258,8 +259,9 @@ def _aside(path: str, module: str) -> bool:
 
 
 def found(project: Project, package: str) -> Step:
-    """Print the same for a package whose module isn't known; `told` reads it."""
-    return Step(argv=("sh", "-c", _FIND + _SHOW, "exports", package), cwd=project.root, timeout_s=60.0)
+    """Print the same for a package whose module isn't known, of what is there already; `told` reads it."""
+    script = f"export GOPROXY=off{_FIND}{_SHOW}"
+    return Step(argv=("sh", "-c", script, "exports", package), cwd=project.root, timeout_s=60.0)
 
 
 def told(printed: str) -> str:

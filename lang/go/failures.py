@@ -36,9 +36,7 @@ _KINDS: tuple[tuple[Failure, re.Pattern[str]], ...] = (
     ),
     (
         "access",
-        re.compile(
-            r"401 Unauth|terminal prompts disabled|could not read Username|[Pp]ermission denied|Authentication"
-        ),
+        re.compile(r"401 Unauth|terminal prompts disabled|could not read Username|[Pp]ermission denied|Authentication"),
     ),
     (
         "unknown",

@@ -11,8 +11,8 @@ from lang.go import candidates, fetching
 
 _MOST_MAJORS = 64
 
-# The answer should not wait for a database that can't be reached. The scan sees only modules whose packages are imported,
-# and the project doesn't import this one yet: so it gets a module that does.
+# The answer should not wait for a database that can't be reached. The scan sees only modules whose packages are
+# imported, and the project doesn't import this one yet: so it gets a module that does.
 _VULNERABLE = r"""
 export GOWORK=off
 database=${GOVULNDB:-https://vuln.go.dev}

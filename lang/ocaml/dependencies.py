@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, replace
 
 from lang.analysis import Bench
-from lang.base import Project
+from lang.base import Project, Step
 from lang.dependencies import Addition, NotAdded, Wanted
-from lang.ocaml import exports, failures, installing, libraries, recording
+from lang.ocaml import documentation, failures, inquiry, installing, libraries, recording
 
 _OPAM_VERSION = re.compile(r"(?P<name>[^.@]+)[.@]v?(?P<version>\d.*)")
 
@@ -57,14 +57,13 @@ class OCamlDependencies:
         return await self._installed(search, found, wanted)
 
     async def describe(self, addition: Addition) -> str:
-        """Say what the library's main modules hold."""
-        if not addition.package:
+        """Say what the library's modules hold."""
+        if not addition.package or addition.name.startswith("ppx_"):
             return ""
-        shown = [exports.parse(await self.bench.run(exports.show(self.project, addition.name)))]
-        inner = shown[0].inner()
-        if inner:
-            shown.append(exports.parse(await self.bench.run(exports.show(self.project, addition.name, inner))))
-        return exports.brief(addition.name, shown)
+        words = (inquiry.DOCUMENT, "sh", addition.name, addition.name, "library")
+        output = await self.bench.run(Step(argv=("sh", "-c", *words), cwd=self.project.root, timeout_s=120.0))
+        shown = documentation.parse_documentation(addition.name, output)
+        return shown.text if shown.found else ""
 
     def _does(self, search: _Search, there: str) -> bool:
         """Whether an installed version will do; the lock's wish is no reason to leave the image's own."""

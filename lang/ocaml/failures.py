@@ -19,7 +19,8 @@ _COMPILERS = re.compile(r"→ (ocaml|ocaml-system|ocaml-base-compiler|dune)\b")
 _ADDRESS = re.compile(r"(?:https?|git|ssh)://(?:[^/@\s]*@)?(?P<host>[\w.:-]+)")
 _SECRET = re.compile(r"(?<=://)[^/@\s]+@")
 _NOISE = re.compile(
-    r"^(#=== |# (context|path|env-file|output-file) |[┌│└╶]|The former state|\s*/usr/bin/opam switch import)"
+    r"#=== |# (context|path|env-file|output-file|exit-code) |[┌│└╶]|The f(ormer|ollowing)|=== |### |\s+\W \S+ +\d|"
+    r"\s*/usr/bin/opam switch import"
 )
 
 

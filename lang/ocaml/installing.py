@@ -15,6 +15,7 @@ version_of() {
     *' '* | '['* | '' | n/a)
         owner=$(dpkg-query -S "$(ocamlfind query "$1")/META" 2>/dev/null | sed 's/:.*//' | head -n 1)
         [ -z "$owner" ] || have=$(dpkg-query -W -f '${source:Upstream-Version}' "$owner" 2>/dev/null | sed 's/[+~].*//')
+        [ -n "$owner" ] || have=$(opam show -f installed-version "${1%%.*}" 2>/dev/null | tr -d '"')
         ;;
     esac
     printf '%s\n' "${have#v}"

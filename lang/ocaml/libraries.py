@@ -85,5 +85,5 @@ def question(name: str) -> str:
 
 def cleaned(proposals: Sequence[str]) -> tuple[str, ...]:
     """Return those of a model's proposals that can be names of packages, each once."""
-    words = [re.sub(r"^[\s\d.)*-]+(?=[A-Za-z])", "", proposal).strip(" `\"'.,") for proposal in proposals]
+    words = [re.sub(r"^[\s\d.)*-]+(?=[`\"'A-Za-z])", "", proposal).strip(" `\"'.,") for proposal in proposals]
     return tuple(dict.fromkeys(word for word in words if can_be_one(word)))[:6]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.naming import LONGEST, commit_message, name_task, slug
+from agent.naming import LONGEST, commit_message, name_task, propose_names, slug
 from agent.providers.script import parse
 from agent.providers.scripted import Scripted
 from containers.workspace import valid_branch
@@ -66,3 +66,9 @@ def test_long_first_line_is_a_short_subject_and_stays_whole_below() -> None:
     assert subject.endswith("…")
     assert not blank
     assert " ".join(body).split() == ["word"] * 40
+
+
+async def test_a_model_proposes_names_line_by_line() -> None:
+    model = Scripted(parse('[[turn]]\ntext="github.com/a/b\\n\\n `c` "'))
+    assert await propose_names(model, "Which?") == ("github.com/a/b", "`c`")
+    assert await propose_names(Scripted(parse("")), "Which?") == ()

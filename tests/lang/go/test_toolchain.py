@@ -53,7 +53,6 @@ def test_kinds_of_files(path: str, owned: bool, test: bool, code: bool) -> None:
 
 def test_the_go_command_records_dependencies_itself() -> None:
     assert Go().build_files(TOP, ["go.mod", "go.sum"]) == ()
-    assert Go().record_dependency(TOP, "example.com/x", None, {}) == ()
 
 
 @pytest.mark.parametrize(
@@ -102,7 +101,7 @@ def test_packages_named_twice_are_built_once() -> None:
 
 def test_steps_run_in_the_module() -> None:
     go = Go()
-    steps = [go.build(API), go.vet(API), go.test(API), *go.add_dependency(API, "example.com/x", None)]
+    steps = [go.build(API), go.vet(API), go.test(API)]
     assert {step.cwd for step in [*steps, *go.documentation(API, "x"), go.exports(API, "x")]} == {"services/api"}
 
 
@@ -117,23 +116,6 @@ def test_format_takes_go_files_only() -> None:
     assert step is not None
     assert (step.argv, step.cwd) == (("gofmt", "-w", "services/api/a.go", "b.go"), ".")
     assert Go().format(API, ["README.md"]) is None
-
-
-@pytest.mark.parametrize(
-    ("name", "version", "target"),
-    [
-        ("github.com/andybalholm/brotli", None, "github.com/andybalholm/brotli"),
-        ("github.com/andybalholm/brotli", "1.1.0", "github.com/andybalholm/brotli@v1.1.0"),
-        ("github.com/andybalholm/brotli@v1.1.0", None, "github.com/andybalholm/brotli@v1.1.0"),
-        ("github.com/andybalholm/brotli@latest", "v1.0.0", "github.com/andybalholm/brotli@v1.0.0"),
-        (" https://github.com/andybalholm/brotli.git ", "latest", "github.com/andybalholm/brotli@latest"),
-        ("golang.org/x/sync/errgroup/", "", "golang.org/x/sync/errgroup"),
-    ],
-)
-def test_dependency_names(name: str, version: str | None, target: str) -> None:
-    get, tidy = Go().add_dependency(TOP, name, version)
-    assert get.argv == ("go", "get", "--", target)
-    assert tidy.argv[-1] == target.partition("@")[0]
 
 
 @pytest.mark.parametrize(

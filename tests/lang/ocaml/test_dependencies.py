@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from lang.base import Project
 from lang.ocaml import OCaml
+from lang.ocaml.libraries import cleaned, library, near, opam_package, same
+from lang.ocaml.recording import record
 
 TOP = Project(language="ocaml", root=".")
 
 
 def recorded(name: str, files: dict[str, str], version: str | None = None) -> dict[str, str]:
-    return {edit.path: edit.content for edit in OCaml().record_dependency(TOP, name, version, files)}
+    return {edit.path: edit.content for edit in record(TOP, library(name), version, files)}
 
 
 def edited(name: str, dune: str) -> str:
@@ -132,3 +134,34 @@ def test_a_library_that_a_stanza_names_already_goes_into_no_other() -> None:
         "lib_lwt/dune": "(library (name a_lwt) (libraries a lwt.unix))\n",
     }
     assert recorded("lwt", files) == {"dune-project": "(lang dune 3.17)\n(package (name a) (depends ocaml lwt))\n"}
+
+
+def test_what_the_compiler_brings_needs_no_package() -> None:
+    files = {"dune": "(library (name a))", "dune-project": "(lang dune 3.17)\n(package (name a))\n"}
+    assert recorded("str", files) == {"dune": "(library (name a) (libraries str))"}
+    assert recorded("threads", files) == {"dune": "(library (name a) (libraries threads.posix))"}
+
+
+def test_a_package_called_otherwise_than_its_library() -> None:
+    files = {"dune": "(library (name a))", "dune-project": "(lang dune 3.17)\n(package (name a))\n"}
+    assert recorded("curl", files) == {
+        "dune": "(library (name a) (libraries curl))",
+        "dune-project": "(lang dune 3.17)\n(package (name a) (depends ocurl))\n",
+    }
+    assert (library("ocurl"), opam_package("curl"), opam_package("lwt.unix")) == ("curl", "ocurl", "lwt")
+
+
+def test_loose_names() -> None:
+    installed = ["re", "re.pcre", "lwt", "yojson", "ppx_deriving", "ounit2", "cmdliner"]
+    assert (same("ocaml-re", installed), same("Lwt", installed), same("ppx-deriving", installed)) == (
+        "re",
+        "lwt",
+        "ppx_deriving",
+    )
+    assert same("xyz", installed) == ""
+    assert near("yjson", installed) == ["yojson"]
+    assert near("cmdline", installed) == ["cmdliner"]
+
+
+def test_a_models_proposals_are_freed_of_prose() -> None:
+    assert cleaned(["1. `yojson`", "- ezjsonm", "I would take jsonm", "yojson"]) == ("yojson", "ezjsonm")
