@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from agent.tree import tree
 from lang.analysis import Symbol
 from lang.base import Language
-from tools.survey import Findings, Interface, Surveyed
+from tools.survey import Findings, Interface
 
 TREE_CHARACTERS = 6_000
 INTERFACES_CHARACTERS = 8_000
@@ -57,13 +57,17 @@ def first_message(findings: Findings, task: str) -> str:
 
 def _parts(findings: Findings) -> Iterator[str]:
     yield f"# The repository\n{_outline(findings)}"
-    yield from (_surveyed(each) for each in findings.surveys)
+    told: set[str] = set()
+    for each in findings.surveys:
+        yield "\n".join(fact for fact in each.survey.facts if fact not in told)
+        told.update(each.survey.facts)
     yield "\n".join([*_commands(findings), *findings.recipes])
     path, text = findings.rules
     if text.strip():
         yield _file(path, _cut(text, RULES_CHARACTERS))
-    yield from (_file(path, text) for path, text in findings.texts.items())
-    yield from (_declarations(path, symbols) for path, symbols in findings.outlines.items() if symbols)
+    yield from (_file(path, text) for path, text in findings.code.texts.items())
+    yield from (_declarations(path, symbols) for path, symbols in findings.code.outlines.items() if symbols)
+    yield from (_file(f"{each.path} from line {each.first_line}", each.text) for each in findings.code.excerpts)
     yield from _interfaces(findings.interfaces)
 
 
@@ -71,16 +75,12 @@ def _outline(findings: Findings) -> str:
     if not findings.files:
         return "It is empty."
     if findings.whole:
-        rest = [path for path in findings.files if path not in findings.texts]
+        rest = [path for path in findings.files if path not in findings.code.texts]
         return "All of it is below" + (f", but for {' '.join(rest)}." if rest else ".")
     count = f"{len(findings.files)} files" if len(findings.files) > 1 else "1 file"
     projects = findings.projects
     none = ", no project of a language you work in" if not projects else ""
     return f"{count}{none}:\n{tree(findings.files, TREE_CHARACTERS)}"
-
-
-def _surveyed(each: Surveyed) -> str:
-    return "\n".join(each.survey.facts)
 
 
 def _commands(findings: Findings) -> Iterator[str]:

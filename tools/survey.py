@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from containers.base import Container
-from lang.analysis import Symbol
 from lang.base import Language, Project, Survey
+from tools.named_code import NamedCode, Reader
 from tools.recipes import is_recipe, recipes
 from tools.steps import Runner
 from tools.text import decode
@@ -22,20 +22,16 @@ LIMIT_S = 4.0
 SMALL_TREE_BYTES = 20_000
 """Trees with no more text than that are shown whole; of others, as much of what the task names."""
 
-_FILE_BYTES = 9_000
 _FILES_READ = 120
 _PROJECTS = 6
 _NAMED_LIBRARIES = 5
-_USED_LIBRARIES = 3
+_USED_LIBRARIES = 2
 _COMMANDS = ("python3", "node", "make", "gcc", "jq", "curl", "sudo", "docker")
 _UNREAD = re.compile(
     r"(?:^|/)(?:go\.sum|LICEN[CS]E[^/]*|COPYING|[^/]*\.lock|package-lock\.json)$|\.(?:png|jpe?g|gif|pdf|zip|gz|svg|opam)$",
     re.IGNORECASE,
 )
 _RULES = ("AGENTS.md", "CLAUDE.md")
-_PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*")
-_IDENTIFIER = re.compile(r"`([A-Za-z_][\w.']*)(?:\(\))?`|\b([A-Za-z]+[a-z0-9](?:[A-Z_]\w+)|[A-Z]\w+\.\w+)\b")
-
 _Result = TypeVar("_Result")
 
 
@@ -72,10 +68,9 @@ class Findings:
     rules: tuple[str, str] = ("", "")
     """The file that tells agents how to work here, and its text."""
     whole: bool = False
-    """Whether `texts` are all of the tree that is worth reading."""
-    texts: Mapping[str, str] = field(default_factory=dict[str, str])
-    outlines: Mapping[str, Sequence[Symbol]] = field(default_factory=dict[str, Sequence[Symbol]])
-    """What files declare that the task names and that are too long to be shown whole."""
+    """Whether `code.texts` are all of the tree that is worth reading."""
+    code: NamedCode = field(default_factory=NamedCode)
+    """What the task names; all of it where the tree is small."""
     interfaces: Sequence[Interface] = ()
 
 
@@ -106,14 +101,17 @@ class _Surveyor:
     container: Container
     task: str
     findings: Findings
+    main: dict[str, Project | None] = field(default_factory=dict[str, "Project | None"])
+    """The outermost project of each language."""
     deadline: float = field(default_factory=lambda: time.monotonic() + LIMIT_S)
 
     async def run(self, subjects: Iterable[tuple[Language, Project | None]]) -> None:
-        parts: list[Coroutine[Any, Any, None]] = [self._language(*subject) for subject in subjects]
+        order = [*subjects]
+        self.main = {language.name: project for language, project in reversed(order)}
+        parts: list[Coroutine[Any, Any, None]] = [self._language(*subject) for subject in order]
         parts += [self._commands(), self._recipes(), self._texts()]
         await asyncio.gather(*(self._in_time(part) for part in parts))
-        order = {language.name: at for at, language in enumerate(self.findings.languages)}
-        self.findings.surveys.sort(key=lambda each: order[each.language.name])
+        self.findings.surveys.sort(key=lambda each: order.index((each.language, each.project)))
 
     async def _in_time(self, part: Awaitable[_Result]) -> _Result | None:
         """Wait for a part of the findings; None where time ran out."""
@@ -128,7 +126,8 @@ class _Surveyor:
         survey = language.parse_survey(project, await runner.run(language, language.survey(project)))
         self.findings.surveys.append(Surveyed(language=language, project=project, survey=survey))
         named = language.named(self.task, survey)[:_NAMED_LIBRARIES]
-        used = [name for name in survey.used if name not in named][: _USED_LIBRARIES if project else 0]
+        main = project is not None and project == self.main[language.name]
+        used = [name for name in survey.used if name not in named][: _USED_LIBRARIES if main else 0]
         where = project or Project(language=language.name, root=".")
         # Side by side, but the surest first: each is shown as soon as it is there, whatever becomes of the others.
         found = await asyncio.gather(
@@ -161,46 +160,13 @@ class _Surveyor:
         worth = [path for path in findings.files if not _UNREAD.search(path)]
         sizes = await self._sizes(worth) if len(worth) <= _FILES_READ else {}
         if worth and sizes and sum(sizes.values()) <= SMALL_TREE_BYTES:
-            findings.texts = await self._read(worth)
+            findings.code = NamedCode(texts=await self._read(worth))
             findings.whole = True
             return
         rules = await self._read([path for path in _RULES if path in findings.files][:1])
         findings.rules = next(iter(rules.items()), ("", ""))
-        await self._named_code()
-
-    async def _named_code(self) -> None:
-        """Read what the task names: files and directories by path, definitions by name."""
-        paths = named_files(self.task, self.findings.files)
-        paths += [path for path in await self._defining() if path not in paths]
-        texts = await self._read([path for path in paths if not _UNREAD.search(path)][:_FILES_READ])
-        left = SMALL_TREE_BYTES
-        whole: dict[str, str] = {}
-        outlines: dict[str, Sequence[Symbol]] = {}
-        for path, text in texts.items():
-            if len(text) <= min(_FILE_BYTES, left):
-                whole[path] = text
-                left -= len(text)
-            else:
-                symbols = (language.outline(path, text) for language in self.findings.languages)
-                outlines[path] = next((found for found in symbols if found), ())
-        self.findings.texts, self.findings.outlines = whole, outlines
-
-    async def _defining(self) -> list[str]:
-        """The code files that define what the task names."""
-        wanted = named_identifiers(self.task)
-        if not wanted:
-            return []
-        patterns = [word for name in wanted for word in ("-e", name.rpartition(".")[2])]
-        result = await self.container.exec(["git", "grep", "--untracked", "-lwzF", *patterns], timeout_s=LIMIT_S)
-        languages = self.findings.languages
-        code = [path for path in result.stdout.text().split("\0") if any(each.owns(path) for each in languages)]
-        texts = await self._read(code[:_FILES_READ])
-        return [path for path, text in texts.items() if self._defines(path, text, wanted)]
-
-    def _defines(self, path: str, text: str, wanted: Collection[str]) -> bool:
-        defined = (symbol.name for language in self.findings.languages for symbol in language.outline(path, text))
-        lasts = {name.rpartition(".")[2] for name in wanted}
-        return any(name.rpartition(".")[2] in lasts for name in defined)
+        reader = Reader(container=self.container, languages=findings.languages, files=findings.files, read=self._read)
+        findings.code = await reader.find(self.task, SMALL_TREE_BYTES)
 
     async def _sizes(self, paths: Sequence[str]) -> dict[str, int]:
         stdin = "\0".join(paths).encode()
@@ -220,20 +186,3 @@ class _Surveyor:
         except OSError:
             return None
         return decoded.shown if decoded else None
-
-
-def named_files(task: str, files: Sequence[str]) -> list[str]:
-    """Return the files that a text names, by a path or the end of one, and those of directories it names, in order."""
-    found: dict[str, None] = {}
-    for match in _PATH.finditer(task):
-        word = match[0].strip("./")
-        if "." in word:
-            found |= dict.fromkeys(path for path in files if path == word or path.endswith(f"/{word}"))
-        if "/" in word:
-            found |= dict.fromkeys(path for path in files if f"/{word}/" in f"/{path}")
-    return list(found)
-
-
-def named_identifiers(task: str) -> list[str]:
-    """Return the words of a text that look like names in code: in backquotes, or `camelCase`, `snake_case`, `A.b`."""
-    return list(dict.fromkeys(first or second for first, second in _IDENTIFIER.findall(task)))

@@ -80,6 +80,8 @@ def brief(package: str, module: str, printed: str) -> str:
     name = head.removeprefix("bactrian-doc:").strip()
     found = _read(pages)
     others = _others(package, module, listed)
+    if name == "main":
+        return "It is a program, not a package to import: `go run` runs it, `go get -tool` keeps it in go.mod."
     if not name or not (found.functions or found.types or found.values):
         return "Its packages:\n" + "\n".join(others) if others else ""
     called = f"package {name}" if package.rpartition("/")[2] == name else f"package {name} (import {package!r})"

@@ -133,10 +133,11 @@ def speaks(text: str) -> bool:
 def named(text: str, survey: Survey) -> tuple[str, ...]:
     """Return the packages that a text names: by import path, by a required module's short name, `log/slog`."""
     whole = [path for path in survey.libraries if re.search(rf"(?<![\w/.-]){re.escape(path)}(?![\w-]|/\w)", text)]
-    short = [path for path in survey.libraries if any(names(text, name) for name in _short_names(path))]
-    used = [path for path in survey.used if path in short] or short
-    standard = _STANDARD.findall(text)
-    return tuple(dict.fromkeys([*whole, *used, *standard]))
+    modules = {path for path in survey.libraries if any(names(text, name) for name in _short_names(path))}
+    short = [
+        next((used for used in survey.used if used == path or used.startswith(f"{path}/")), path) for path in modules
+    ]
+    return tuple(dict.fromkeys([*whole, *sorted(short), *_STANDARD.findall(text)]))
 
 
 def _short_names(path: str) -> tuple[str, ...]:

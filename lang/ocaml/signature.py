@@ -11,6 +11,8 @@ _HEAD = re.compile(
     r"(?: (?:nonrec |rec |virtual |private |_ )*(?:\(.*?\) |[+\-!]*'\w+ )?(?P<name>\( *\S+ *\)|[\w']+))?"
 )
 _MAKER = re.compile(r"(?:of|from|make|create|return|run|parse|compile|v|string)(?:_|$)")
+_ASIDE = re.compile(r"(?:write|read|finish|skip|buffer|unsafe|lexer|init_lexer|sexp_of|bin|hash_fold|map_ident)(?:_|$)")
+"""Values that serve generated code and lexers: their names do."""
 _FAMILY = re.compile(r"[a-z0-9]+_")
 _FAMILY_SIZE = 5
 _ALIKE = 0.7
@@ -152,8 +154,9 @@ def _lines(items: Sequence[Item]) -> list[_Line]:
     """A line an item, in order, members of large families by name only, at the first one's place."""
     families = _families(items)
     lines: list[_Line] = []
-    others = [item for item in items if _is_alias(item)]
-    for item in (item for item in items if not _is_alias(item)):
+    others = [item.name for item in items if _is_alias(item)]
+    aside = [item.name for item in items if _ASIDE.match(item.name)]
+    for item in (item for item in items if item.name not in others and item.name not in aside):
         family = _family(item)
         members = families.get(family)
         if members is None:
@@ -164,7 +167,9 @@ def _lines(items: Sequence[Item]) -> list[_Line]:
             text = f"{_cut(item.text)}\n{_names('  likewise', names[1:], family)}"
             lines.append(_Line(text=text, names=tuple(names)))
     if others:
-        lines.insert(0, _Line(text=_names("modules in it:", [item.name for item in others]), names=()))
+        lines.insert(0, _Line(text=_names("modules in it:", others), names=()))
+    if aside:
+        lines.append(_Line(text=_names("  also", aside), names=tuple(aside)))
     return lines
 
 
