@@ -94,14 +94,14 @@ def _say(*words: str) -> None:
     os.write(1, f"\n{MARK} {' '.join(words)}\n".encode())
 
 
-def _listen(stream: BinaryIO, dune: subprocess.Popen[bytes]) -> None:
+def _listen(stream: BinaryIO, dune: subprocess.Popen[bytes], idle: threading.Event) -> None:
+    """Say how each request ended; end everything when dune does."""
     try:
         while True:
             identity, outcome = answer(unpacked(stream) or [])
-            if identity == READY and outcome != "refused":
-                _say(READY, outcome)
-            elif identity not in ("", "initialize"):
+            if identity not in ("", "initialize"):
                 _say(identity, outcome)
+                idle.set()
     except (EOFError, OSError, ValueError):
         dune.kill()
         os._exit(1)
@@ -110,8 +110,6 @@ def _listen(stream: BinaryIO, dune: subprocess.Popen[bytes]) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Start dune and serve until either side ends."""
     (directory,) = arguments
-    # dune makes no parent directories; merlin wants a place for its socket.
-    os.makedirs(os.path.join(os.path.dirname(directory), "tmp"), exist_ok=True)
     options = ("--no-print-directory", "--display", "quiet", "--build-dir", directory, "--passive-watch-mode")
     dune = subprocess.Popen(("dune", "build", "--root", ".", *options), stdin=subprocess.DEVNULL, stderr=1)
     channel = _connected(os.path.join(directory, ".rpc", "dune"), dune)
@@ -119,9 +117,13 @@ def main(arguments: Sequence[str]) -> None:
     channel.sendall(request("initialize", "initialize", version))
     # The menu's answer lists what both sides know: from then on dune takes requests.
     channel.sendall(request(READY, "version_menu", [[b"build", [b"1"]]]))
-    threading.Thread(target=_listen, args=(channel.makefile("rb"), dune), daemon=True).start()
+    idle = threading.Event()
+    threading.Thread(target=_listen, args=(channel.makefile("rb"), dune, idle), daemon=True).start()
     for line in sys.stdin:
         identity, *targets = line.rstrip("\n").split("\t")
+        # One at a time: dune may answer a request only after the next one has made it speak.
+        idle.wait()
+        idle.clear()
         channel.sendall(request(identity, "build", [target.encode() for target in targets]))
     dune.terminate()
 

@@ -19,7 +19,7 @@ CHECK = "(alias_rec check)"
 INDEX = "(alias_rec ocaml-index)"
 """Records for merlin where everything is used."""
 
-_RUN = f'PATH="{PREFIX}/bin:$PATH" exec python3 -c "$1" "$2" 2>&1'
+_RUN = f'PATH="{PREFIX}/bin:$PATH"; export PATH; mkdir -p "$3/tmp" && exec python3 -c "$1" "$2" 2>&1'
 _NEW_BUILD = re.compile(r"^\*+ NEW BUILD .*\*+$", re.MULTILINE)
 _STATUS = re.compile(r"^(?:Success|Had \d+ errors?), waiting for filesystem changes\.\.\.$", re.MULTILINE)
 _KEPT = 1_000_000
@@ -27,16 +27,21 @@ _KEPT = 1_000_000
 
 
 def directory(project: Project) -> str:
-    """Where an analysis keeps what it makes: outside the workspace, the same for a project in every container.
-
-    dune's shared cache knows what it holds by the build directory's name too.
-    """
-    return f"/tmp/bactrian-dune/{hashlib.sha256(project.root.encode()).hexdigest()[:12]}"
+    """Where an analysis keeps small things: outside the workspace, the same for a project in every container."""
+    return f"/tmp/bactrian-dune/{_digest(project)[:12]}"
 
 
 def build_directory(project: Project) -> str:
-    """The build directory of the watching dune; the project's own `_build` is left to others."""
-    return f"{directory(project)}/build"
+    """The build directory of the watching dune, outside the workspace: the project's `_build` is left to others.
+
+    It is about as long as `_build`, since dune breaks lines that name it, and the same for a project in every
+    container, since dune's shared cache knows results by its name too.
+    """
+    return f"/tmp/.{_digest(project)[:2]}"
+
+
+def _digest(project: Project) -> str:
+    return hashlib.sha256(project.root.encode()).hexdigest()
 
 
 class Watch:
@@ -52,7 +57,7 @@ class Watch:
     async def start(self) -> None:
         """Start dune and wait until it takes requests. Raises AnalysisUnavailable."""
         source = importlib.resources.files("lang.ocaml").joinpath("bridge.py").read_text("utf-8")
-        argv = ("sh", "-c", _RUN, "sh", source, build_directory(self._project))
+        argv = ("sh", "-c", _RUN, "sh", source, build_directory(self._project), directory(self._project))
         self._streams = await self._bench.open(Step(argv=argv, cwd=self._project.root))
         said, outcome = await self._read_to(READY)
         if "build" not in outcome:
