@@ -30,7 +30,7 @@ _KINDS: tuple[tuple[Failure, re.Pattern[str]], ...] = (
         "network",
         re.compile(
             r"GOPROXY=off|dial tcp|no such host|connection (refused|reset)|i/o timeout|Could not resolve host|"
-            r"proxyconnect|unreachable|TLS handshake|x509:|deadline exceeded|Client\.Timeout|: EOF|"
+            r"proxyconnect|\": Forbidden(?!\w)|unreachable|TLS handshake|x509:|deadline exceeded|Client\.Timeout|: EOF|"
             r"50[0-9] |429 Too Many"
         ),
     ),

@@ -9,6 +9,7 @@ from lang.analysis import Bench
 from lang.base import Project, Step
 from lang.dependencies import Addition, NotAdded, Wanted
 from lang.ocaml import documentation, failures, inquiry, installing, libraries, recording
+from lang.ocaml.layout import SWITCH
 
 _OPAM_VERSION = re.compile(r"(?P<name>[^.@]+)[.@]v?(?P<version>\d.*)")
 
@@ -77,7 +78,7 @@ class OCamlDependencies:
     def _addition(self, search: _Search, version: str, wanted: Wanted, *, fresh: bool = False) -> Addition:
         asked = None if search.locked else search.version or None
         edits = recording.record(self.project, search.library, asked, wanted.files, package=search.package)
-        where = "" if fresh else "It is part of the container."
+        where = f"opam put it into the switch {SWITCH}." if fresh else "It is part of the container."
         notes = (*search.notes, *filter(None, [where, _lock_note(search, version, wanted)]))
         return Addition(name=search.library, package=search.package, version=version, notes=notes, edits=edits)
 
@@ -97,7 +98,8 @@ class OCamlDependencies:
         if told.failure:
             raise failures.failure(search.package, search.version, told, output.stderr)
         library, version = told.there[0] if told.there else ("", "")
-        return self._addition(_brings(search, library, told.libraries), version, wanted, fresh=True)
+        search = _newer(_brings(search, library, told.libraries), version, told.versions)
+        return self._addition(search, version, wanted, fresh=True)
 
     async def _meant(self, search: _Search, found: installing.Told, told: installing.Told, wanted: Wanted) -> _Search:
         """Return what a name means that neither findlib nor opam knows. Raises NotAdded."""
@@ -144,6 +146,13 @@ def _brings(search: _Search, library: str, brought: tuple[str, ...]) -> _Search:
     return _replaced(
         search, library=library, package=search.package, note=f"{search.package} brings the library {library}{several}."
     )
+
+
+def _newer(search: _Search, version: str, versions: tuple[str, ...]) -> _Search:
+    """Say that the newest version was not taken, where nobody asked for another."""
+    if search.version or not version or not versions or versions[-1] == version:
+        return search
+    return replace(search, notes=(*search.notes, f"{versions[-1]} is newer; it doesn't go with what is installed."))
 
 
 def _locks(wanted: Wanted, package: str) -> dict[str, str]:

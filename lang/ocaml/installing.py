@@ -42,6 +42,7 @@ trap 'rm -f "$log"' EXIT
 report() {
     libraries=$(opam show --list-files "$package" 2>/dev/null | sed -n 's,.*/lib/\([^/]*\)/META$,\1,p' | tr '\n' ' ')
     printf 'bactrian-libraries: %s\n' "$libraries"
+    printf 'bactrian-versions: %s\n' "$(opam show -f all-versions "$package" 2>/dev/null | tr -s ' ')"
     for each in "$library" $libraries; do
         there=$(version_of "$each") || continue
         printf 'bactrian-there: %s %s\n' "$each" "$there"

@@ -28,6 +28,7 @@ PACKAGES: Mapping[str, str] = {
     "greeting.1.0": 'depends: [ "dune" {>= "3.0"} "fmt" {>= "0.9"} "base-unix" ]\n'
     'build: [ "dune" "build" "-p" name "-j" jobs ]\nurl { src: "git+file:///cache/greeting" }',
     "ocaml-salute.2.0": 'depends: [ "greeting" ]',
+    "ocaml-salute.3.0": 'depends: [ "ocaml" {>= "9.0"} ]',
     "squeeze.1.0": 'depends: [ "conf-squeeze" ]',
     "conf-squeeze.1": 'depexts: [ ["libsqueeze-dev"] {os-family = "debian"} ["squeeze"] {os-family = "arch"} ]\n'
     'build: [ ["pkg-config" "squeeze"] ]',
@@ -84,7 +85,7 @@ async def refused(call: Call, workspace: Path, name: str, version: str = "") -> 
 async def test_a_library_is_installed_recorded_and_used(call: Call, context: ToolContext, workspace: Path):
     added = await call("add_dependency", name="greeting")
     assert added.content.startswith(
-        "Added greeting 1.0.\n\ndune-project +1 -1\n-  (depends ocaml))\n+  (depends ocaml greeting))\n"
+        "Added greeting 1.0. opam put it into the switch bactrian.\n\ndune-project +1 -1\n-  (depends ocaml))\n+  (depends ocaml greeting))\n"
         "lib/dune +2 -1\n-  (name app))\n+  (name app)\n+  (libraries greeting))\n\nlibrary greeting"
     )
     assert "val greet : string -> string" in added.content
@@ -95,6 +96,7 @@ async def test_a_library_is_installed_recorded_and_used(call: Call, context: Too
     assert again.content.startswith("greeting 1.0 was there already, no file changed.")
     other = await call("add_dependency", name="salute")
     assert "salute is taken as ocaml-salute, the opam package of nearly that name." in other.content
+    assert "3.0 is newer; it doesn't go with what is installed." in other.content
 
 
 async def test_failures_are_classed_and_leave_everything_as_it_was(call: Call, workspace: Path):
