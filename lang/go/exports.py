@@ -13,6 +13,7 @@ _NAMES_CHARACTERS = 800
 _LINE_CHARACTERS = 200
 _FIELDS_CHARACTERS = 160
 _TYPE_METHODS = 8
+_CONSTRUCTORS = 6
 _PACKAGES = 14
 _ASIDE = re.compile(
     r"internal|cmd|examples?|tests?|testing|testdata|testutil|mocks|bench|benchmarks?|hack|scripts|docs|demo|fuzz|e2e|"
@@ -146,16 +147,16 @@ def _function_weight(name: str) -> float:
 
 def _block(each: _Type) -> list[str]:
     methods = [text for name, text in each.methods if not _PLAIN.fullmatch(name)]
-    more = len(methods) - _TYPE_METHODS
-    lines = [
-        each.text,
-        *(f"  {text}" for text in each.constructors[:6]),
-        *(f"  {text}" for text in methods[:_TYPE_METHODS]),
-    ]
-    if more > 0:
-        names = ", ".join(_METHOD.sub(r"\g<name>", text).partition("(")[0] for text in methods[_TYPE_METHODS:][:20])
-        lines.append(f"  methods too: {names}{'…' if more > 20 else ''}")
-    return lines
+    made = sorted(each.constructors, key=lambda text: not _CONSTRUCTOR.match(_named(text)))
+    lines = [each.text, *(f"  {text}" for text in [*made[:_CONSTRUCTORS], *methods[:_TYPE_METHODS]])]
+    lines += _too("made by", [_named(text) for text in made[_CONSTRUCTORS:]])
+    return lines + _too(
+        "methods", [_METHOD.sub(r"\g<name>", text).partition("(")[0] for text in methods[_TYPE_METHODS:]]
+    )
+
+
+def _too(title: str, names: Sequence[str]) -> list[str]:
+    return [f"  {title} too: {', '.join(names[:20])}{'…' if len(names) > 20 else ''}"] if names else []
 
 
 def _read(pages: str) -> _Package:
