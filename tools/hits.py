@@ -16,6 +16,7 @@ from tools.sources import owner
 from tools.text import lines_of, plural, shorten
 
 _ELSEWHERES = frozenset({"vendor", "third_party", "node_modules"})
+_OTHER = 4
 _LIMIT_LINES = 200
 _LIMIT_CHARACTERS = 16_000
 _LINE_CHARACTERS = 300
@@ -108,15 +109,17 @@ def ranked(hits: Sequence[Hit], languages: Sequence[Language], outlined: Mapping
         for symbol in symbols:
             if symbol.place:
                 names.setdefault((symbol.place.path, symbol.place.line), []).append(symbol)
-    marked = [replace(hit, defines=_defines(hit, names)) for hit in hits]
-    return sorted(marked, key=lambda hit: _rank(hit, languages))
+    ranks = {path: _rank(path, languages) for path in {hit.path for hit in hits}}
+    marked = [replace(hit, defines=True) if _defines(hit, names) else hit for hit in hits]
+    return sorted(marked, key=lambda hit: ranks[hit.path] - (2 if hit.defines and ranks[hit.path] < _OTHER else 0))
 
 
-def _rank(hit: Hit, languages: Sequence[Language]) -> int:
-    language = owner(languages, hit.path)
-    if language is None or not _ELSEWHERES.isdisjoint(hit.path.split("/")):
-        return 4
-    return (0 if hit.defines else 2) + language.is_test(hit.path)
+def _rank(path: str, languages: Sequence[Language]) -> int:
+    """Return what a mention in a file is worth; less comes first."""
+    language = owner(languages, path)
+    if language is None or not _ELSEWHERES.isdisjoint(path.split("/")):
+        return _OTHER
+    return 2 + language.is_test(path)
 
 
 def _defines(hit: Hit, names: Mapping[tuple[str, int], Sequence[Symbol]]) -> bool:

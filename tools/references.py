@@ -18,8 +18,7 @@ from tools.text import brief, lines_of, plural, shorten
 _LIMIT_LINES = 120
 _LINE_CHARACTERS = 200
 _NAMED_FILES = 20
-_NAMED_ERRORS = 3
-_DOUBT_S = 4.0
+_NAMED_UNRESOLVED = 5
 
 
 class References:
@@ -51,7 +50,8 @@ class References:
         if places is None:
             note = f"{BY_SYNTAX} other symbols of this name are among them.\n"
             return await _rendered(context, meant, await _mentions(context, meant), note)
-        return await _rendered(context, await _declared(context, meant, places), places, await _doubt(context, meant))
+        result = await _rendered(context, await _declared(context, meant, places), places)
+        return replace(result, content=result.content + await _unresolved(context, meant, places))
 
 
 async def _known(meant: Meaning) -> list[Place] | None:
@@ -77,17 +77,19 @@ async def _declared(context: ToolContext, meant: Meaning, places: Sequence[Place
     return replace(meant, symbols=(*meant.symbols, *(one for one in again if one.place not in seen)))
 
 
-async def _doubt(context: ToolContext, meant: Meaning) -> str:
-    """Say which files that could use it don't compile: an analysis may not see what is in them."""
-    paths = [symbol.place.path for symbol in meant.symbols if symbol.place]
-    if context.analyses is None:
+async def _unresolved(context: ToolContext, meant: Meaning, places: Sequence[Place]) -> str:
+    """Name the files that have the word and none of the uses: a server may not see what does not compile."""
+    resolved = {place.path for place in places}
+    counts: dict[str, int] = {}
+    for place in await _mentions(context, meant):
+        if place.path not in resolved:
+            counts[place.path] = counts.get(place.path, 0) + 1
+    if not counts:
         return ""
-    found = await context.analyses.diagnostics(paths, timeout_s=_DOUBT_S)
-    errors = dict.fromkeys(f"{one.path}:{one.line}" for one in found.diagnostics if one.severity == "error")
-    if not errors:
-        return ""
-    named = ", ".join(list(errors)[:_NAMED_ERRORS]) + (" …" if len(errors) > _NAMED_ERRORS else "")
-    return f"[Uses may be missing: what stands at {named} does not compile.]\n"
+    if len(counts) > _NAMED_UNRESOLVED:
+        return f"\n[{len(counts)} other files have the word, not known to mean this.]"
+    named = ", ".join(f"{path} {count}" for path, count in counts.items())
+    return f"\n[The word, not known to mean this, is in {named}.]"
 
 
 async def _mentions(context: ToolContext, meant: Meaning) -> list[Place]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from containers.base import Container
 from lang.analysis import AnalysisUnavailable
 from lang.base import FileEdit
 from tools.base import Change, ToolContext, ToolError, ToolResult, ToolSpec
+from tools.changeset import Changeset
 from tools.diff import change, unified
-from tools.paths import file_errors, writable
+from tools.paths import writable
 from tools.symbols import Meaning, look_up, missing
-from tools.text import brief, decode, encode, plural
+from tools.text import brief, plural
 
 _NAMED_FILES = 40
 
@@ -43,13 +43,19 @@ class Rename:
         if others:
             raise ToolError(f"{found.name.dotted} may mean several; name one:\n{found.candidates()}")
         to = str(arguments["to"]).strip()
-        edits = await _edits(meant, to)
-        before = {edit.path: await _text(context.container, edit.path) for edit in edits}
-        changed = sorted((edit for edit in edits if edit.content != before[edit.path]), key=lambda edit: edit.path)
-        await _write(context.container, changed, before)
-        changes = tuple(change(edit.path, before[edit.path], edit.content) for edit in changed)
-        diff = "\n".join(unified(edit.path, before[edit.path], edit.content) for edit in changed)
-        return ToolResult(content=_told(meant, to, changes), display=diff, changes=changes)
+        edits = sorted(await _edits(meant, to), key=lambda edit: edit.path)
+        changeset = Changeset(container=context.container)
+        changes: list[Change] = []
+        diffs: list[str] = []
+        for edit in edits:
+            place = writable(edit.path)
+            before = await changeset.text(place)
+            await changeset.put(place, edit.content)
+            if edit.content != before:
+                changes.append(change(place.shown, before, edit.content))
+                diffs.append(unified(place.shown, before, edit.content))
+        await changeset.write()
+        return ToolResult(content=_told(meant, to, changes), display="\n".join(diffs), changes=tuple(changes))
 
 
 async def _edits(meant: Meaning, to: str) -> Sequence[FileEdit]:
@@ -67,31 +73,6 @@ async def _edits(meant: Meaning, to: str) -> Sequence[FileEdit]:
     if not edits:
         raise ToolError(f"{meant.name} was not renamed: nothing would change.")
     return edits
-
-
-async def _text(container: Container, path: str) -> str:
-    place = writable(path)
-    with file_errors(place.shown):
-        decoded = decode(await container.read(place.path))
-    if decoded is None:
-        raise ToolError(f"{path} is binary; nothing was renamed.")
-    return decoded.text
-
-
-async def _write(container: Container, edits: Sequence[FileEdit], before: Mapping[str, str]) -> None:
-    """Write all files; where one can't be written those before it get their old text back."""
-    written: list[str] = []
-    for edit in edits:
-        place = writable(edit.path)
-        try:
-            with file_errors(place.shown):
-                await container.write(place.path, encode(edit.content))
-        except ToolError as error:
-            for path in written:
-                with file_errors(path):
-                    await container.write(writable(path).path, encode(before[path]))
-            raise ToolError(f"Nothing was renamed: {error}") from error
-        written.append(edit.path)
 
 
 def _told(meant: Meaning, to: str, changes: Sequence[Change]) -> str:

@@ -15,7 +15,7 @@ from tools.text import brief, plural
 
 _TIMEOUT_S = 60.0
 _CAPTURED_BYTES = 4 * 1024 * 1024
-_PARSED_FILES = 300
+_PARSED_FILES = 200
 _ENDED_WITHOUT_HIT = 1
 _NOT_INSTALLED = 127
 

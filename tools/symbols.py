@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,8 +19,9 @@ from tools.tree import files
 
 BY_SYNTAX = "[by syntax only]"
 _CANDIDATES = 20
-_NEAR_FILES = 400
+_NEAR_FILES = 150
 _NEAR = 5
+_NEAR_LETTERS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +110,10 @@ async def _near(context: ToolContext, name: Name) -> list[str]:
     """Return the files that may define what was meant."""
     if name.within.startswith("/"):
         return await _library_files(context, name)
-    paths = await holding(context.container, context.languages, name.word, loosely=True)
-    return paths or [path for path in await files(context.container) if owner(context.languages, path)]
+    for word in (name.word, name.word[: max(_NEAR_LETTERS, len(name.word) // 2)]):
+        if paths := await holding(context.container, context.languages, word, loosely=True):
+            return paths
+    return [path for path in await files(context.container) if owner(context.languages, path)]
 
 
 async def located(meaning: Meaning, sources: Mapping[str, str]) -> Meaning:
@@ -137,14 +141,17 @@ def _located(symbol: Symbol, outlined: Mapping[str, Sequence[Symbol]]) -> Symbol
 async def _analysed(context: ToolContext, name: Name) -> tuple[Meaning, ...]:
     if context.analyses is None:
         return ()
-    found: list[Meaning] = []
-    for language, _, analysis in await context.analyses.symbols():
-        try:
-            symbols = [symbol for symbol in await analysis.find(name.dotted) if symbol.place]
-        except AnalysisUnavailable:
-            continue
-        found += _groups(best(name, symbols), language, analysis)
-    return tuple(found)
+    asked = await context.analyses.symbols()
+    answers = await asyncio.gather(*(_answered(language, analysis, name) for language, _, analysis in asked))
+    return tuple(one for answer in answers for one in answer)
+
+
+async def _answered(language: Language, analysis: Analysis, name: Name) -> list[Meaning]:
+    try:
+        symbols = [symbol for symbol in await analysis.find(name.dotted) if symbol.place]
+    except AnalysisUnavailable:
+        return []
+    return _groups(best(name, symbols), language, analysis)
 
 
 async def _in_library(context: ToolContext, name: Name) -> Found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lang.analysis import Place, Symbol
@@ -16,11 +17,14 @@ if TYPE_CHECKING:
 _IDENTIFIERS = ("identifier", "type_identifier", "field_identifier", "package_identifier")
 _GROUPS = ("type_declaration", "const_declaration", "var_declaration")
 _TYPES = ("type_spec", "type_alias")
+_KEPT_FILES = 512
+"""An outline takes milliseconds, a look-up hundreds of them: most files are as they were at the last one."""
 _ITEM = re.compile(r"(func|type|const|var|import|package)\b")
 _VALUE_CHARACTERS = 60
 _DIRECTIVE = re.compile(r"//(go:|line |export |extern |lint:|nolint)")
 
 
+@lru_cache(maxsize=_KEPT_FILES)
 def outline(path: str, text: str) -> tuple[Symbol, ...]:
     """Return a file's declarations, each type's fields and methods of interfaces after it; `()` for other files."""
     if not path.endswith(".go"):

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lang.analysis import Place, Symbol
@@ -25,11 +26,14 @@ _IDENTIFIERS = (
     "label_name", "method_name", "module_name", "module_type_name", "tag", "type_constructor",
 )  # fmt: skip
 _BODIES = ("structure", "signature")
+_KEPT_FILES = 512
+"""An outline takes milliseconds, a look-up hundreds of them: most files are as they were at the last one."""
 _ITEM = re.compile(r"(let|val|type|module|exception|external|class|open|include)\b")
 _DEPTH = 40
 """Modules nested deeper than anyone writes them are left out: the walk is recursive."""
 
 
+@lru_cache(maxsize=_KEPT_FILES)
 def outline(path: str, text: str) -> tuple[Symbol, ...]:
     """Return a file's definitions, a type's constructors and fields and a module's contents after it.
 

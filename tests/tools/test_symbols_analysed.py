@@ -90,7 +90,7 @@ async def test_go(call: Call, workspace: Path):
     assert "main.go\n8:s.Stop()" in (await call("references", symbol="server.Server.Stop")).content
     (workspace / "server/server_test.go").chmod(0o444)
     (workspace / "server").chmod(0o555)
-    with pytest.raises(ToolError, match="Nothing was renamed: server/server"):
+    with pytest.raises(ToolError, match=r"server/server(_test)?\.go"):
         await call("rename", symbol="Server.Stop", to="Halt")
     assert "\ts.Stop()\n" in (workspace / "main.go").read_text()
     (workspace / "server").chmod(0o755)
@@ -116,6 +116,6 @@ async def test_ocaml(call: Call, context: ToolContext, workspace: Path):
     assert context.analyses
     await context.analyses.changed(["bin/main.ml"])
     content = (await call("references", symbol="Tree.height")).content
-    assert content.startswith("[Uses may be missing: what stands at bin/main.ml:1 does not compile.]\n")
+    assert content.endswith("[The word, not known to mean this, is in bin/main.ml 1.]")
     with pytest.raises(ToolError, match=r"not renamed: .*does not compile"):
         await call("rename", symbol="Tree.height", to="depth")
