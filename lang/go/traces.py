@@ -12,7 +12,7 @@ from lang.go.output import Places
 GOROUTINES = 3
 """How many goroutines of a crash are shown: the one that crashed, then those inside the user's code."""
 
-_FRAME_FILE = re.compile(r"^\s+(?P<path>/\S+\.go|_testmain\.go):(?P<line>\d{1,9})(?: \+0x[0-9a-f]+)?(?: fp=.*)?$")
+_FRAME_FILE = re.compile(r"^\s+(?P<path>/\S+\.(?:go|s)|_testmain\.go):(?P<line>\d{1,9})(?: \+0x[0-9a-f]+)?(?: fp=.*)?$")
 _LIBRARY = re.compile(r"/go(?:-\d[\w.]*)?/src/|/pkg/mod/|/go-mod/|/vendor/|^_testmain\.go$")
 _GOROUTINE = re.compile(r"^goroutine \d+ (?:.*)\[(?P<state>[^\]]*)\]:$")
 _ARGUMENTS = re.compile(r"\([^()]*\)$")

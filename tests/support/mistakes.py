@@ -20,6 +20,7 @@ _UNSTABLE = (
     (re.compile(r"\bgoroutine \d+\b"), "goroutine N"),
     (re.compile(r"/tmp/[\w./-]+"), "/tmp/…"),
     (re.compile(r"\bgo-build\d+"), "go-buildN"),
+    (re.compile(r"\b\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\b"), "YYYY/MM/DD hh:mm:ss"),
     (re.compile(r"\bPID \d+|\bpid \d+"), "pid N"),
 )
 
@@ -122,19 +123,29 @@ def contains(feedback: str, text: str) -> bool:
 
 def lay_out(mistake: Mistake, workspace: Path) -> list[str]:
     """Make the workspace the project before the edit, all of it committed; return the paths that changed by that."""
-    gone = [path for path in workspace.rglob("*") if path.is_file() and ".git" not in path.relative_to(workspace).parts]
-    changed = {str(path.relative_to(workspace)) for path in gone if "_build" not in path.parts}
-    # Directories stay: a dune that watches loses one that goes and comes back at once.
-    for path in gone:
-        if "_build" not in path.relative_to(workspace).parts:
-            path.unlink()
-    write(workspace, mistake.before)
+    there = [name for path in workspace.rglob("*") if path.is_file() and (name := _name(path, workspace))]
+    gone = dict.fromkeys((name for name in there if name not in mistake.before), None)
+    new = {name: text for name, text in mistake.before.items() if _text(workspace / name) != text}
+    write(workspace, {**gone, **new})
+    for path in sorted(workspace.rglob("*"), reverse=True):
+        if path.is_dir() and _name(path, workspace) and not any(path.iterdir()):
+            path.rmdir()
     if not (workspace / ".git").exists():
         _git(workspace, "init", "--quiet")
     _git(workspace, "add", "--all")
     _git(workspace, "commit", "--quiet", "--allow-empty", "--message", "before")
     subprocess.run(["chown", "-R", "--reference", workspace, workspace], check=True)
-    return sorted(changed | set(mistake.before))
+    return sorted({**gone, **new})
+
+
+def _name(path: Path, workspace: Path) -> str:
+    """Return a path as the corpus names it; empty for what git or dune keep."""
+    relative = path.relative_to(workspace)
+    return "" if relative.parts[0] in (".git", "_build") else str(relative)
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def write(workspace: Path, files: Mapping[str, str | None]) -> None:

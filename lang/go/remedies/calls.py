@@ -7,6 +7,7 @@ import re
 from lang.go.remedies.declarations import Declaration
 from lang.go.remedies.question import Question
 
+_SIBLINGS = 3
 _GENERIC = re.compile(r"\[.*\]$")
 
 
@@ -27,7 +28,8 @@ async def _siblings(question: Question, qualifier: str, name: str) -> list[Decla
     if not path or not question.diagnostic.message.startswith("too many arguments"):
         return []
     package = await question.package(path)
-    return [one for one in package.top(exported=True) if one.kind == "func" and one.name.startswith(name)][1:4]
+    longer = [one for one in package.top(exported=True) if one.kind == "func" and one.name.startswith(name)]
+    return sorted((one for one in longer if one.name != name), key=lambda one: len(one.name))[:_SIBLINGS]
 
 
 async def results(question: Question, callee: str, count: str) -> str:

@@ -15,6 +15,7 @@ _VALUE = re.compile(r"^(?P<kind>const|var) (?P<name>\w+)\b(?P<rest>.*)$")
 _BLOCK = re.compile(r"^(?P<kind>const|var) \($")
 _MEMBER = re.compile(r"^\t(?P<names>\w+(?:, \w+)*)(?P<rest>[ (].*)?$")
 _EMBEDDED = re.compile(r"^\t\*?(?P<name>[\w.]+)(?:\[.*\])?(?:\s+(?:`.*|//.*))?$")
+_LINK = re.compile(r"\[(\*?(?:\w+\.)*[A-Z]\w*(?:\.\w+)?)\](?!\()")
 _SENTENCE = re.compile(r"^(.+?[.!?])(?:\s|$)")
 
 
@@ -68,7 +69,7 @@ class Package:
 
 def sentence(text: str) -> str:
     """Return a documentation's first sentence, cut where it is very long."""
-    plain = " ".join(text.split())
+    plain = _LINK.sub(r"\1", " ".join(text.split()))
     match = _SENTENCE.match(plain)
     first = match[1] if match else plain
     return first if len(first) <= SENTENCE_CHARACTERS else f"{first[: SENTENCE_CHARACTERS - 1]}…"

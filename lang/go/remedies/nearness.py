@@ -42,7 +42,8 @@ def likeness(wanted: str, name: str) -> float:
 def nearest(wanted: str, declarations: Iterable[Declaration], least: float = LEAST_LIKENESS) -> list[Declaration]:
     """Return the few declarations whose names are most like a name, the likeliest first."""
     scored = [(likeness(wanted, one.name), one) for one in declarations if one.name != wanted]
-    least = max(least, max((ratio for ratio, _ in scored), default=0.0) - _SPREAD)
+    best = max((ratio for ratio, _ in scored), default=0.0)
+    least = max(least, best - (_SPREAD if best < CLEAR_LIKENESS else _SPREAD / 2))
     likely = sorted((pair for pair in scored if pair[0] >= least), key=lambda pair: -pair[0])
     return [one for _, one in likely[:SHOWN]]
 

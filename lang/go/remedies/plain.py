@@ -32,11 +32,11 @@ TABLE: tuple[tuple[str, str], ...] = (
     (r"mismatched types int\d* and float64|mismatched types float64 and int\d*", "Convert one side: float64(n)."),
     (
         r"mismatched types (?P<type>(?!bool|string|u?int|float)[\w.]+) and untyped nil",
-        "A {type} is never nil. To know whether a map holds a key: v, ok := m[k].",
+        "{type} is no pointer and never nil. To know whether a map holds a key: v, ok := m[k].",
     ),
     (
         r"^cannot use nil as (?P<type>[\w.]+) value in return",
-        "A {type} can't be nil: return its zero value, {type}{} for a struct.",
+        "{type} is no pointer: return its zero value, {type}{} for a struct.",
     ),
     (r"iter\.Seq\[.* as \[\]", "slices.Sorted(seq) or slices.Collect(seq) makes a slice of it."),
     (r"is pointer to interface, not interface", "Interfaces are passed as they are: declare the type without the *."),

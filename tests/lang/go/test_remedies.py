@@ -112,7 +112,9 @@ def test_every_plain_remark_names_only_what_its_pattern_found() -> None:
 
 def test_braces_in_a_remark_stay() -> None:
     assert "for condition { … }" in plain.remark("syntax error: unexpected name n at end of statement")
-    assert "return its zero value, Item{} for" in plain.remark("cannot use nil as Item value in return statement")
+    assert "Item is no pointer: return its zero value, Item{} for" in plain.remark(
+        "cannot use nil as Item value in return statement"
+    )
     assert not plain.remark("something else")
 
 
