@@ -61,7 +61,7 @@ def _parts(findings: Findings) -> Iterator[str]:
     for each in findings.surveys:
         yield "\n".join(fact for fact in each.survey.facts if fact not in told)
         told.update(each.survey.facts)
-    yield "\n".join([*_commands(findings), *findings.recipes])
+    yield "\n".join([*_commands(findings), *(() if findings.whole else findings.recipes)])
     path, text = findings.rules
     if text.strip():
         yield _file(path, _cut(text, RULES_CHARACTERS))

@@ -1,0 +1,110 @@
+"""The first prompt, as the real tools and a real sandbox make it; `pytest --update` rewrites the golden prompts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from agent.context import first_message, system_prompt
+from containers.base import Container
+from lang.go import Go
+from lang.ocaml import OCaml
+from tools.survey import Findings, survey
+
+DATA = Path(__file__).parents[1] / "data" / "prompts"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+LANGUAGES = (Go(), OCaml())
+
+SMALL_GO = {
+    "go.mod": "module example.com/shop\n\ngo 1.25\n",
+    "Makefile": "test:\n\tgo test ./...\n",
+    "price/price.go": "// Package price adds up.\npackage price\n\nfunc Total(cents ...int) int { return 0 }\n",
+    "go.sum": "",
+}
+PEOPLE = {
+    "dune-project": "(lang dune 3.17)\n",
+    ".ocamlformat": "version = 0.1.0\n",
+    "lib/dune": "(library (name people) (libraries yojson unheard_of))\n",
+    "lib/greeting.ml": "let hello name = name\nlet rest = 1\n",
+    "lib/people_names.ml": "let all = []\n",
+    "test/dune": "(test (name t) (libraries people alcotest))\n",
+    "test/t.ml": "let () = ()\n",
+    "data/long.txt": "much text\n" * 3_000,
+}
+
+
+Look = Callable[[str, Mapping[str, str]], Awaitable[Findings]]
+
+
+@pytest.fixture
+def look(bubblewrap_container: Container) -> Look:
+    """Survey a repository with these files for a task."""
+
+    async def run(task: str, files: Mapping[str, str]) -> Findings:
+        for name, text in files.items():
+            await bubblewrap_container.write(name, text.encode())
+        await bubblewrap_container.exec(["git", "init", "-q", "."])
+        return await survey(bubblewrap_container, LANGUAGES, task)
+
+    return run
+
+
+def prompt(findings: Findings, task: str) -> str:
+    """All that the model is told, with what changes from image to image replaced."""
+    text = f"{system_prompt(findings.languages)}\n==========\n{first_message(findings, task)}\n"
+    text = re.sub(r"(Installed libraries, beside the compiler's: ).*\byojson\b.*", r"\1… yojson …", text)
+    text = re.sub(r"(--- (\S+) exports\n).*?(?=\n\n(?:---|# ))", r"\1…", text, flags=re.DOTALL)
+    text = re.sub(r"\b(OCaml|dune|lang dune|ocamlformat|alcotest|yojson) \d[\d.]*\d", r"\1 N", text)
+    return re.sub(r"\bgo1\.\d+(\.\d+)? \w+/\w+|\b\d+\.\d+\.\d+ is installed", "N", text)
+
+
+@pytest.mark.parametrize("example", ["brotli-middleware", "ocaml-jsonl-summary"])
+async def test_an_empty_repository(example: str, look: Look, golden: Callable[[Path, str], None]) -> None:
+    task = (EXAMPLES / example / "task.md").read_text(encoding="utf-8")
+    findings = await look(task, {})
+    golden(DATA / f"{example}.txt", prompt(findings, task))
+
+
+async def test_a_small_repository_is_shown_whole(look: Look, golden: Callable[[Path, str], None]) -> None:
+    task = "Let Total add up."
+    findings = await look(task, SMALL_GO)
+    assert [language.name for language in findings.languages] == ["go"]
+    golden(DATA / "small-go.txt", prompt(findings, task))
+
+
+async def test_of_a_larger_repository_what_the_task_names(look: Look, golden: Callable[[Path, str], None]) -> None:
+    task = "`Greeting.hello` should greet; parse names with yojson. See lib/people_names.ml."
+    findings = await look(task, PEOPLE)
+    golden(DATA / "people.txt", prompt(findings, task))
+
+
+async def test_the_signatures_of_named_libraries_are_there(look: Look) -> None:
+    message = first_message(await look("Parse with yojson, in OCaml.", {}), "Parse with yojson.")
+    assert "val from_string : ?buf:Buffer.t -> ?fname:string -> ?lnum:int -> string -> t" in message
+    assert "val member : string -> Yojson.Safe.t -> Yojson.Safe.t" in message
+    assert "alcotest exports" not in message
+
+
+async def test_a_library_that_is_not_installed_is_named(look: Look) -> None:
+    message = first_message(await look("Greet.", PEOPLE), "Greet.")
+    assert "The project uses libraries that are not installed: unheard_of." in message
+
+
+async def test_no_tool_at_all_stops_nobody(workspace: Path, bubblewrap_container: Container) -> None:
+    (workspace / "go.mod").write_text("module \0 nonsense")
+    (workspace / "dune-project").write_text("(((")
+    (workspace / "binary").write_bytes(bytes(range(256)))
+    (workspace / "Makefile").symlink_to("/nowhere")
+    findings = await survey(bubblewrap_container, LANGUAGES, "`" * 50 + "fix ../../etc/passwd")
+    message = first_message(findings, "Fix it.")
+    assert message.endswith("# The task\nFix it.")
+    assert len(message) < 5_000
+
+
+def test_the_system_prompt_says_nothing_of_the_repository() -> None:
+    text = system_prompt([Go()])
+    assert "OCaml" not in text
+    assert len(text) < 2_000
