@@ -15,7 +15,7 @@ from typing import Any
 
 from lsprotocol import types
 from pygls.client import JsonRPCClient
-from pygls.exceptions import JsonRpcException, PyglsError
+from pygls.exceptions import JsonRpcException, JsonRpcInternalError, PyglsError
 from pygls.io_ import run_async
 from pygls.protocol import JsonRPCProtocol, default_converter
 from pygls.uris import from_fs_path, to_fs_path
@@ -54,14 +54,16 @@ class _Protocol(JsonRPCProtocol):
 
 
 class _Client(JsonRPCClient):
-    def __init__(self, on_garbage: Callable[[], None]) -> None:
+    def __init__(self, on_fault: Callable[[Exception | None], None]) -> None:
         super().__init__(_Protocol, default_converter)
-        self._on_garbage = on_garbage
+        self._on_fault = on_fault
 
     def report_server_error(self, error: Exception, source: type[PyglsError] | type[JsonRpcException]) -> None:
-        """Only a message that can't be read is fatal: its request would wait for ever."""
+        """Two faults are fatal, as a request would wait for ever: what can't be read, and what we could not send."""
         if source is JsonRpcException:
-            self._on_garbage()
+            self._on_fault(None)
+        elif source is JsonRpcInternalError:
+            self._on_fault(error)
 
 
 class _Writer:
@@ -89,7 +91,7 @@ class LanguageServer:
         """Converts between columns in code points and the server's."""
         self._streams = streams
         self._settings = dict(settings)
-        self._client = _Client(lambda: self._end(f"{name} sent what is not LSP"))
+        self._client = _Client(lambda error: self._end(f"{name} sent what is not LSP", error))
         self._writer = _Writer()
         self._reader = asyncio.StreamReader(limit=_MESSAGE_BYTES)
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -162,13 +164,15 @@ class LanguageServer:
     async def close(self) -> None:
         """Ask it to end, then kill it."""
         try:
-            async with asyncio.timeout(_SHUTDOWN_S):
-                await self.request(types.SHUTDOWN, None)
-                self.notify(types.EXIT, None)
-                await self._streams.wait()
+            if not self._ended.done():
+                async with asyncio.timeout(_SHUTDOWN_S):
+                    await self.request(types.SHUTDOWN, None)
+                    self.notify(types.EXIT, None)
+                    await self._streams.wait()
         except (TimeoutError, AnalysisUnavailable, Refused):
-            await self._streams.kill()
+            pass  # it is killed below
         finally:
+            await self._streams.kill()
             self._end(f"{self.name} is closed")
             for task in self._tasks:
                 task.cancel()
