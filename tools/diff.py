@@ -45,3 +45,14 @@ def snippets(before: str, after: str, *, context: int = 2, limit: int = 60) -> s
             shown.append(f"   ... to line {last}")
         left -= last - first
     return "\n   ...\n".join(part for part in shown if part)
+
+
+def changed_lines(before: str, after: str, *, limit: int) -> str:
+    """Return what a change took out (`- text`) and put in (`+ text`), `limit` lines at most, no blank ones."""
+    old, new = lines_of(before), lines_of(after)
+    shown: list[str] = []
+    for _, i1, i2, j1, j2 in (code for code in SequenceMatcher(None, old, new).get_opcodes() if code[0] != "equal"):
+        shown += [f"- {line.strip()}" for line in old[i1:i2] if line.strip()]
+        shown += [f"+ {line.strip()}" for line in new[j1:j2] if line.strip()]
+    more = f"\n… {len(shown) - limit} more lines" if len(shown) > limit else ""
+    return "\n".join(shown[:limit]) + more

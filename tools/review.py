@@ -16,7 +16,7 @@ from tools.analyses import Analyses
 from tools.base import Change
 from tools.checks import Checked, Checks
 from tools.comparison import Comparison, Told, new_findings, told_as
-from tools.diff import change, snippets
+from tools.diff import change, changed_lines
 from tools.paths import file_errors
 from tools.report import findings, headline, render
 from tools.text import decode, encode, plural
@@ -220,4 +220,4 @@ def _said_of(edit: FileEdit, now: str) -> str:
     """Say what the formatter changed; of white space alone nobody needs to see the lines."""
     if "".join(now.split()) == "".join(edit.content.split()):
         return f"{edit.path} was formatted (white space only)."
-    return f"{edit.path} was formatted; it now reads:\n{snippets(now, edit.content, context=0, limit=_POLISHED_LINES)}"
+    return f"{edit.path} was put in order:\n{changed_lines(now, edit.content, limit=_POLISHED_LINES)}"

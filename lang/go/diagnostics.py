@@ -32,6 +32,8 @@ GO_TEST_ANALYZERS = frozenset(
 _POSITION = re.compile(r"^(?:vet: )?(?P<path>[^\s:][^:\n]*\.\w+):(?P<line>\d+)(?::(?P<column>\d+))?: ?(?P<message>.*)$")
 _LINKER = re.compile(r"^[\w.]+·\w+: ")
 _TOO_MANY = "too many errors"
+ALL_ERRORS = "bactrian: all errors"
+"""A line of the build step's own: what was cut at ten errors was compiled again without that limit."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -152,6 +154,8 @@ def parse_build(project: Project, output: StepOutput) -> BuildReport:
     add_build_events(events, findings, failed_builds)
     packages.update(failed_builds if not packages else {name: False for name in failed_builds if name in packages})
     findings.add_text(line for line in printed.lines if not _is_remark(line))
+    if ALL_ERRORS in printed.lines:
+        findings.truncated.clear()
     failed = tuple(sorted(name for name, fine in packages.items() if not fine))
     return _report(output, printed, findings, packages=tuple(sorted(packages)), failed=failed)
 
@@ -180,7 +184,7 @@ def add_build_events(events: Iterable[Mapping[str, Any]], findings: Findings, pa
 
 
 def _is_remark(line: str) -> bool:
-    return line.startswith(("go: warning: ", "go: added ", "go: upgraded ", "go: errors parsing "))
+    return line == ALL_ERRORS or line.startswith(("go: warning: ", "go: added ", "go: upgraded ", "go: errors parsing "))
 
 
 def _report(

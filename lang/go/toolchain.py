@@ -35,13 +35,29 @@ warnings."""
 
 # `go build` alone leaves test files out, and vet stops at a package's first type error. `go list -export` compiles
 # everything, tests included, without linking a test program each, goes on after errors and names each package; what it
-# lacks is linking the main packages, which is what `go build` adds. -gcflags=-e, to see more than ten errors, would
-# compile all of it under a second cache key, apart from the tests' builds: not worth it.
-_BUILD = """
+# lacks is linking the main packages, which is what `go build` adds. Only the packages with more than ten errors are
+# compiled again with -e, which shows them all: what it compiles is of no use to anything else.
+_BUILD = r"""
 pwd
 go build -json -o /dev/null "$@"
 built=$?
-go list -e -test -export -json=ImportPath,ForTest,Match,Error,DepsErrors "$@" && exit $built
+list() { go list -e -test -export -json=ImportPath,ForTest,Match,Error,DepsErrors "$@"; }
+listed=$(mktemp)
+list "$@" >"$listed"
+code=$?
+cat "$listed"
+if grep -q 'too many errors' "$listed"; then
+    set --
+    for package in $(grep -o '"# [^\\ ]*' "$listed" | sed 's/^"# //' | sort -u); do
+        set -- "$@" "$package"
+        GOFLAGS="$GOFLAGS -gcflags=$package=-e"
+    done
+    export GOFLAGS
+    list "$@" && echo "bactrian: all errors"
+fi
+rm -f "$listed"
+[ $code -ne 0 ] || exit $built
+exit $code
 """
 
 # Tells the parser where it ran: messages with absolute paths become relative to the workspace.

@@ -243,3 +243,14 @@ def test_format_rewrites_files(workspace: Path, run: Run) -> None:
     assert step is not None
     assert run(step).exit_code == 0
     assert (workspace / "deep/a.go").read_text() == "package deep\n\nfunc F() {}\n"
+
+
+def test_a_package_with_many_errors_tells_them_all(workspace: Path, run: Run) -> None:
+    calls = "".join(f"\tx{number}()\n" for number in range(14))
+    write(workspace, "shop.go", f"package shop\n\nfunc F() {{\n{calls}}}\n")
+    write(workspace, "till/till.go", f"package till\n\nfunc G() {{\n{calls}}}\n")
+    output = run(Go().build(TOP))
+    report = Go().parse_build(TOP, StepOutput(exit_code=output.exit_code, stdout=output.stdout, stderr=output.stderr))
+    assert len(report.diagnostics) == 28
+    assert report.failed == ("example.com/shop", "example.com/shop/till")
+    assert report.note == ""
