@@ -23,8 +23,9 @@ _ASIDE = re.compile(
 # A module's root need not be a package (golang.org/x/sync), or has nothing to call (testify).
 _SHOW = r"""
 export GOFLAGS="${GOFLAGS:-} -mod=readonly"
-echo "bactrian-doc: $(go list -find -f '{{.Name}}' "$1" 2>/dev/null)"
-go doc -all "$1" 2>/dev/null
+name=$(go list -find -f '{{.Name}}' "$1" 2>/dev/null)
+echo "bactrian-doc: $name"
+[ -z "$name" ] || go doc -all "$1" 2>/dev/null
 echo 'bactrian-packages:'
 [ -z "$2" ] || go list -e -find -f '{{.ImportPath}}|{{.Name}}|{{join .Imports " "}}|{{.Doc}}' "$2/..." 2>/dev/null
 """
@@ -32,8 +33,11 @@ echo 'bactrian-packages:'
 FOUND = "bactrian-exports: "
 
 _FIND = r"""
-module=$(go list -find -f '{{with .Module}}{{.Path}} {{.Version}}{{end}}' "$1" 2>/dev/null ||
-    go list -m -f '{{.Path}} {{.Version}}' "$1" 2>/dev/null)
+module=$(go list -find -f '{{with .Module}}{{.Path}} {{.Version}}{{end}}' "$1" 2>/dev/null) || {
+    # One that is not downloaded has no directory.
+    module=$(go list -m -f '{{if .Dir}}{{.Path}} {{.Version}}{{end}}' "$1" 2>/dev/null)
+    [ -n "$module" ] || exit 1
+}
 printf 'bactrian-exports: %s %s\n' "$1" "$module"
 # The module's other packages, which take long to list, are told where the path itself is no package.
 if go list -find "$1" >/dev/null 2>&1; then set -- "$1" ""; else set -- "$1" "${module%% *}"; fi
