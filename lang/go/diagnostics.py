@@ -184,7 +184,8 @@ def add_build_events(events: Iterable[Mapping[str, Any]], findings: Findings, pa
 
 
 def _is_remark(line: str) -> bool:
-    return line == ALL_ERRORS or line.startswith(("go: warning: ", "go: added ", "go: upgraded ", "go: errors parsing "))
+    ours = ("go: warning: ", "go: added ", "go: upgraded ", "go: errors parsing ", ALL_ERRORS)
+    return line.startswith(ours)
 
 
 def _report(
