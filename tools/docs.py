@@ -13,7 +13,7 @@ from tools.steps import Runner
 from tools.text import brief
 from tools.tree import projects
 
-_LIMIT_CHARACTERS = 10_000
+_LIMIT_CHARACTERS = 7_000
 
 
 class Docs:
@@ -22,8 +22,8 @@ class Docs:
     spec = ToolSpec(
         name="docs",
         description=(
-            "Documentation and signatures of a package, module, type or function, from the version in use. "
-            "Quicker and surer than guessing an API."
+            "Signatures, documentation and examples of a package, module, functor, type, field, function or method, "
+            "from the version in use. Short names do."
         ),
         parameters={
             "type": "object",
@@ -31,7 +31,7 @@ class Docs:
                 "symbol": {
                     "type": "string",
                     "minLength": 1,
-                    "description": "net/http.Handler, github.com/a/b, List.fold_left, Yojson.Safe.",
+                    "description": "net/http, rate.Limiter.AllowN, github.com/a/b, List.fold_left, Map.Make.",
                 }
             },
             "required": ["symbol"],
