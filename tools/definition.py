@@ -15,7 +15,6 @@ from tools.text import brief, lines_of, shorten
 _LIMIT_LINES = 80
 _LINE_CHARACTERS = 300
 _SHOWN = 3
-_ALSO = 5
 
 
 class Definition:
@@ -47,9 +46,7 @@ class Definition:
         sources = await texts(context.container, [symbol.place.path for symbol in first.symbols if symbol.place])
         first = await located(first, sources)
         shown = [_source(symbol, sources, typed=first.analysis is not None) for symbol in first.symbols[:_SHOWN]]
-        others = [one for one in found.meanings if one.name != first.name][:_ALSO]
-        also = [f"[Also called {found.name.word}: {'; '.join(str(one) for one in others)}.]"] if others else []
-        return ToolResult(content=found.note + "\n".join([*shown, *also]), display=str(first))
+        return ToolResult(content=found.note + "\n".join(shown) + found.also, display=str(first))
 
 
 def _source(symbol: Symbol, sources: Mapping[str, str], *, typed: bool) -> str:

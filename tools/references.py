@@ -49,9 +49,10 @@ class References:
         places = await _known(meant)
         if places is None:
             note = f"{BY_SYNTAX} other symbols of this name are among them.\n"
-            return await _rendered(context, meant, await _mentions(context, meant), note)
+            result = await _rendered(context, meant, await _mentions(context, meant))
+            return replace(result, content=note + result.content + found.also)
         result = await _rendered(context, await _declared(context, meant, places), places)
-        return replace(result, content=result.content + await _unresolved(context, meant, places))
+        return replace(result, content=result.content + await _unresolved(context, meant, places) + found.also)
 
 
 async def _known(meant: Meaning) -> list[Place] | None:
@@ -103,7 +104,7 @@ def _mentioned(language: Language, sources: Mapping[str, str], word: str) -> lis
     return [place for path, text in sources.items() for place in language.mentions(path, text, word)]
 
 
-async def _rendered(context: ToolContext, meant: Meaning, places: Sequence[Place], note: str = "") -> ToolResult:
+async def _rendered(context: ToolContext, meant: Meaning, places: Sequence[Place]) -> ToolResult:
     defined = {(symbol.place.path, symbol.place.line) for symbol in meant.symbols if symbol.place}
     lines: dict[str, set[int]] = {}
     for place in places:
@@ -116,7 +117,7 @@ async def _rendered(context: ToolContext, meant: Meaning, places: Sequence[Place
     head += f", {tested} of them in tests" if tested else ""
     shown = _lines(ordered, await texts(context.container, list(ordered)))
     content = "\n".join([f"{head}.", *shown])
-    return ToolResult(content=note + content, display=head)
+    return ToolResult(content=content, display=head)
 
 
 def _lines(ordered: Mapping[str, Sequence[int]], sources: Mapping[str, str]) -> list[str]:

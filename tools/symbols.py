@@ -19,6 +19,7 @@ from tools.tree import files
 
 BY_SYNTAX = "[by syntax only]"
 _CANDIDATES = 20
+_ALSO = 5
 _NEAR_FILES = 150
 _NEAR = 5
 _NEAR_LETTERS = 3
@@ -66,6 +67,13 @@ class Found:
     def note(self) -> str:
         """What the model should know of how it was found; empty or with a line's end."""
         return f"{BY_SYNTAX}\n" if self.by_syntax else ""
+
+    @property
+    def also(self) -> str:
+        """What else the name may mean than its first meaning; empty or with a line's beginning."""
+        others = [str(one) for one in self.meanings if one is not self.first]
+        more = " …" if len(others) > _ALSO else ""
+        return f"\n[Also called {self.name.word}: {'; '.join(others[:_ALSO])}{more}]" if others else ""
 
     def candidates(self) -> str:
         """Return all that it may mean, a line each."""

@@ -101,7 +101,7 @@ async def test_a_declaration_and_its_definition_are_one(call: Call):
 async def test_a_name_of_several_is_told(call: Call):
     content = (await call("definition", symbol="Shutdown")).content
     assert "client/client.go:3 client.Shutdown\nfunc Shutdown() {}" in content
-    assert content.endswith("[Also called Shutdown: method server.Server.Shutdown server/server.go:9.]")
+    assert content.endswith("[Also called Shutdown: method server.Server.Shutdown server/server.go:9]")
     content = (await call("definition", symbol="t")).content
     assert "Tree.t" in content
 
@@ -141,6 +141,8 @@ async def test_references(call: Call):
         "server/server_test.go\n5:s.Shutdown()"
     )
     assert "bin/main.ml\n1:let () =" in (await call("references", symbol="Tree.depth")).content
+    content = (await call("references", symbol="Shutdown")).content
+    assert content.endswith("[Also called Shutdown: method server.Server.Shutdown server/server.go:9]")
     assert "used on 0 lines in 0 files." in (await call("references", symbol="Only")).content
 
 
