@@ -42,6 +42,10 @@ _OPAQUE = "[ <opaque> ]"
 _NOWHERE = re.compile(r'\n\s*File "_none_", line \d+:\n\s*Definition of (?:module )?type \S+')
 _TWIN = re.compile(r"(?<=\w)/\d+\b")
 
+_AUTO_INCLUDED = re.compile(
+    r"Alert ocaml_deprecated_auto_include:\s.*?The (\w+) subdirectory has been\s+automatically added.*", re.DOTALL
+)
+
 _NO_FILES = ("caml_startup", "_none_", "command line", "<none>")
 _LINKING = "Error during linking"
 
@@ -143,6 +147,7 @@ def _diagnostic(project: Project, header: str, body: list[str], packages: Collec
 
 
 _SUBJECTS = (
+    (re.compile(r"^No rule found for .*?required by (?:_build/default/)?(?P<directory>\S*?)/?\.cram\."), "dune"),
     (re.compile(r'^Dependency cycle between:\s+library "[^"]+" in (?:_build/default/?)?(?P<directory>\S*)'), "dune"),
     (
         re.compile(
@@ -158,8 +163,9 @@ _SUBJECTS = (
 
 def _subject(message: str) -> str:
     """The file that a message without a place is about, relative to the project; empty for none."""
+    flat = " ".join(message.split())
     for pattern, name in _SUBJECTS:
-        found = pattern.search(message)
+        found = pattern.search(flat)
         if found:
             parts = found.groupdict()
             module = parts.get("module") or ""
@@ -172,6 +178,9 @@ def _subject(message: str) -> str:
 def _message(lines: list[str]) -> str:
     # The compiler aligns what follows with the first line's text, after its "Error: ".
     text = "\n".join(line.removeprefix("       ") for line in lines)
+    text = _AUTO_INCLUDED.sub(
+        r"Alert ocaml_deprecated_auto_include: the library \1 is used by a stanza whose `libraries` lack it", text
+    )
     text = _ERROR_WORD.sub(_lead, text, count=1)
     text = _without_twins(text).replace("_build/default/", "").replace("/workspace_root/", "")
     # Which of the aliases that need it was built first is chance, and says nothing of the mistake.

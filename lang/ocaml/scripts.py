@@ -68,7 +68,8 @@ dune trace cat --trace-file "$trace" 2>/dev/null | grep -E '"cat":"diagnostics"|
 cat "$told"
 # A program that dies of an exception only says where with this setting, which would change what cram tests print.
 grep '"name":"finish"' "$told" | grep 'Fatal error: exception' | grep -v 'Called from' | grep '"process_args":\[\]' \
-    | sed -n 's,.*"prog":"\./\([^"]*\.exe\)".*"dir":"\([^"]*\)".*,\2 \1,p' | head -n 3 | while read -r directory program; do
+    | sed -n 's,.*"prog":"\./\([^"]*\.exe\)".*"dir":"\([^"]*\)".*,\2 \1,p' | head -n 3 \
+    | while read -r directory program; do
     printf 'bactrian-frames: %s %s\n' "${directory#_build/default}" "${program%.exe}"
     (cd "$directory" && OCAMLRUNPARAM=b timeout 10 "./$program" </dev/null 2>&1 >/dev/null \
         | grep -E '^(Raised|Called|Re-raised) ' | head -n 20)

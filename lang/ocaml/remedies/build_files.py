@@ -6,6 +6,7 @@ import difflib
 import posixpath
 import re
 
+from lang.base import Step
 from lang.ocaml.layout import relative_to_project
 from lang.ocaml.remedies.case import Case
 from lang.ocaml.remedies.installed import installed
@@ -161,12 +162,13 @@ def _parted(case: Case, tree: Tree, directory: str, stanzas: list[Stanza]) -> st
     modules = [module_of(path).lower() for path in tree.files if posixpath.dirname(path) == directory and ".ml" in path]
     taken = {name for one in stanzas if one.kind != "library" for name in one.names}
     rest = sorted({module for module in modules if module not in taken})
-    programs = [one for one in stanzas if one.kind in ("executable", "executables")]
-    if len(programs) == len(stanzas) and len({one.libraries for one in programs}) == 1:
-        names = " ".join(name for one in programs for name in one.names)
+    kinds = {one.kind.rstrip("s") for one in stanzas}
+    if len(kinds) == 1 and kinds <= {"executable", "test"} and len({one.libraries for one in stanzas}) == 1:
+        names = " ".join(name for one in stanzas for name in one.names)
+        field = f" {stanzas[0].with_libraries()}" if stanzas[0].libraries else ""
         return (
-            f"The stanzas of {file} each take all modules of the directory. Write one, `(executables (names {names}))`,"
-            f" or give each its own: {_fields(programs, rest)}."
+            f"The stanzas of {file} each take all modules of the directory. Write one, `({kinds.pop()}s (names"
+            f" {names}){field})`, or give each its own: {_fields(stanzas, rest)}."
         )
     return f"The stanzas of {file} each take all modules of the directory. Give each its own: {_fields(stanzas, rest)}."
 
@@ -190,6 +192,30 @@ async def no_package(case: Case, match: re.Match[str]) -> str:
         f"Add `(package (name {name}))` to {case.within('dune-project')} (a public name belongs to a package), or take"
         " `public_name` out: only what is to be installed needs one."
     )
+
+
+async def no_rule(case: Case, match: re.Match[str]) -> str:
+    """`No rule found for x`: a file that nothing makes."""
+    name = posixpath.basename(match["name"])
+    tree = await case.tree()
+    made = [
+        posixpath.join(one.directory, f"{word}.exe")
+        for one in tree.stanzas
+        if one.kind != "library"
+        for word in one.names
+    ]
+    near = [path for path in (*made, *tree.files) if posixpath.basename(path) == name]
+    near = near or difflib.get_close_matches(match["name"], made, n=2, cutoff=0.6)
+    directory = posixpath.dirname(relative_to_project(case.project, case.path))
+    told = joined([f"`{posixpath.relpath(path, directory or '.')}`" for path in near[:2]])
+    return f"From this directory it is {told}." if near else "Nothing in the project makes that file."
+
+
+async def no_language(case: Case, match: re.Match[str]) -> str:
+    """A dune-project that doesn't say its version of dune's language."""
+    output = await case.bench.run(Step(argv=("dune", "--version"), timeout_s=10.0))
+    version = ".".join(output.stdout.strip().split(".")[:2]) or "3.0"
+    return f"Begin dune-project with `(lang dune {version})`."
 
 
 async def parentheses(case: Case, match: re.Match[str]) -> str:
@@ -235,7 +261,8 @@ async def not_linked(case: Case, match: re.Match[str]) -> str:
     if not library or not users:
         return ""
     user = next((one for one in users if one.directory and one.directory in case.message), users[0])
-    return f"{module} comes from the library {library}: write `{user.with_libraries(library)}` in {case.within(user.file)}."
+    field = user.with_libraries(library)
+    return f"{module} comes from the library {library}: write `{field}` in {case.within(user.file)}."
 
 
 async def auto_included(case: Case, match: re.Match[str]) -> str:

@@ -185,4 +185,4 @@ async def not_a_function(case: Case, match: re.Match[str]) -> str:
         )
     if given and function and given[0].start_point[0] > function.end_point[0]:
         return f"Is a `;` or `in` missing after {name}, at the end of line {function.end_point[0] + 1}?"
-    return f"{name} has the type {plain(match['type'])}. Is an operator or a `;` missing after it, or a parenthesis too many?"
+    return f"{name} has the type {plain(match['type'])}. Is an operator or a `;` missing after it?"

@@ -138,8 +138,8 @@ WORDS: dict[str, str] = {
 """Bare words."""
 
 OPERATORS: dict[str, str] = {
-    "let*": "No `let*` is in scope. Define it above: `let ( let* ) = Option.bind` for options, `let ( let* ) = Result.bind`"
-    " for results; for Lwt `open Lwt.Syntax`.",
+    "let*": "No `let*` is in scope. Define it above: `let ( let* ) = Option.bind` for options, `let ( let* ) ="
+    " Result.bind` for results; for Lwt `open Lwt.Syntax`.",
     "let+": "No `let+` is in scope. Define it above: `let ( let+ ) x f = Option.map f x` (or `Result.map f x`); for Lwt"
     " `open Lwt.Syntax`; for Cmdliner `open Cmdliner.Term.Syntax`.",
     "and*": "No `and*` is in scope: nest two `let*`, or for Lwt `open Lwt.Syntax`.",
@@ -166,7 +166,7 @@ OPERATORS: dict[str, str] = {
 RETIRED: dict[str, str] = {
     "Term.eval": 'Since Cmdliner 1.1: `let cmd = Cmd.v (Cmd.info "name") term`, then `let () = exit (Cmd.eval cmd)`.',
     "Term.exit": 'Since Cmdliner 1.1: `let cmd = Cmd.v (Cmd.info "name") term`, then `let () = exit (Cmd.eval cmd)`.',
-    "Term.info": 'Since Cmdliner 1.1 it is `Cmd.info "name" ~doc:…`: `Cmd.v (Cmd.info …) term`, run by `exit (Cmd.eval cmd)`.',
+    "Term.info": 'Since Cmdliner 1.1: `Cmd.info "name" ~doc:…`, `Cmd.v (Cmd.info …) term`, `exit (Cmd.eval cmd)`.',
     "Term.pure": "It is called Term.const.",
     "Term.eval_choice": 'Since Cmdliner 1.1: `exit (Cmd.eval (Cmd.group (Cmd.info "name") [ cmd1; cmd2 ]))`.',
     "Yojson.Safe.stream_from_string": "Since Yojson 2: Yojson.Safe.seq_from_string.",
@@ -176,14 +176,14 @@ RETIRED: dict[str, str] = {
 """Values that libraries have given up."""
 
 MODULES: dict[str, str] = {
-    "Stream": "Stream is not in OCaml 5: use Seq, whose next element is Seq.uncons : 'a Seq.t -> ('a * 'a Seq.t) option;"
+    "Stream": "Stream is not in OCaml 5: use Seq, with Seq.uncons : 'a Seq.t -> ('a * 'a Seq.t) option,"
     " String.to_seq : string -> char Seq.t, List.to_seq, Seq.map, Seq.filter. The old module is the opam package"
     " camlp-streams.",
     "Genlex": "Genlex is not in OCaml 5: write a small lexer over a string and an index, or use ocamllex (`(ocamllex"
     " lexer)` in dune). The old module is the opam package camlp-streams.",
-    "Pervasives": "Pervasives is not in OCaml 5: it is called Stdlib now (`Stdlib.compare`); its values need no prefix.",
+    "Pervasives": "Pervasives is not in OCaml 5: it is Stdlib now (`Stdlib.compare`); its values need no prefix.",
     "Num": "Num is not part of OCaml: use zarith (modules Z and Q).",
-    "Core": "Instead: the libraries base and stdio, or the Stdlib (In_channel.input_all, input_lines; List, String, Hashtbl).",
+    "Core": "Instead: the libraries base and stdio, or the Stdlib (In_channel.input_all, input_lines; List, String).",
     "Core_kernel": "Core_kernel has become Core; Base is the smaller one.",
     "Batteries": "Stdlib has List, String, Seq, In_channel.",
     "Containers": "Stdlib has List, String, Seq, In_channel.",
@@ -232,6 +232,27 @@ TYPES: dict[str, str] = {
     "seq": "'a Seq.t",
     "buffer": "Buffer.t",
 }
+
+METHODS: dict[str, str] = {
+    "length": "String.length x`, `List.length x`, `Array.length x",
+    "size": "Hashtbl.length x`, `List.length x",
+    "push": "x :: xs`, `Dynarray.add_last xs x`, `Stack.push x xs",
+    "append": "xs @ [ x ]",
+    "add": "Hashtbl.replace t k v`, `Set.add x s",
+    "get": "Hashtbl.find_opt t k`, `List.nth xs i",
+    "set": "Hashtbl.replace t k v`, `a.(i) <- x",
+    "keys": "Hashtbl.to_seq_keys t",
+    "values": "Hashtbl.to_seq_values t",
+    "contains": "String.contains s c`, `List.mem x xs",
+    "map": "List.map f xs",
+    "filter": "List.filter f xs",
+    "trim": "String.trim s",
+    "split": "String.split_on_char c s",
+    "join": "String.concat sep xs",
+    "value": "Option.get o`, `!r",
+    "contents_of": "!r",
+}
+"""What people read like a property."""
 
 DERIVERS: dict[str, str] = {
     "show": "ppx_deriving.show",

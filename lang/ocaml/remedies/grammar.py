@@ -101,7 +101,7 @@ def _here(case: Case) -> str:
 def _interface(case: Case) -> str:
     if case.path.endswith(".mli") and _token(case) == "let":
         typed = re.match(r"let\s+(?:rec\s+)?(\w+\s*:[^=]+?)\s*(?:=|$)", case.rest)
-        declared = typed[1] if typed else f"{(case.rest.split() + ['f', 'f'])[1]} : int -> int"
+        declared = typed[1] if typed else f"{[*case.rest.split(), 'f', 'f'][1]} : int -> int"
         return f"An interface declares: `val {declared}`; code stands in the .ml file."
     return ""
 
@@ -152,6 +152,24 @@ def _arrow(case: Case) -> str:
     return ""
 
 
+def _cases(case: Case) -> str:
+    if case.rest.startswith("|") and re.search(r"\bfun\s*$", _before(case)):
+        return "`fun` takes parameters and one body: for several cases write `function | A -> … | B -> …`."
+    return ""
+
+
+def _constructor(case: Case) -> str:
+    """`Node l x r`."""
+    found = re.search(r"\b([A-Z]\w*)\s+((?:\w[\w.']*|\([^()]*\))\s+)*(\w[\w.']*|\([^()]*\))\s+$", _before(case))
+    token = re.match(r"[\w(\"']", case.rest)
+    if found and token and f"{found[1]}." not in _before(case):
+        return (
+            f"A constructor takes all its arguments in one pair of parentheses, parted by commas: `{found[1]} (a, b)`;"
+            " an argument that is a call has parentheses of its own."
+        )
+    return ""
+
+
 def _foreign(case: Case) -> str:
     """Comments, blocks and functions of other languages."""
     here = _here(case)
@@ -175,8 +193,8 @@ def _sequence(case: Case) -> str:
     if ";" in head[then:]:
         number = head[: then + 1].count("\n") + 1
         return (
-            f"The `if` of line {number} ended at the `;`: several statements in a branch stand between `begin` and `end`"
-            " (or in parentheses): `then begin a; b end else …`."
+            f"The `if` of line {number} ended at the `;`: several statements in a branch stand between `begin` and"
+            " `end` (or in parentheses): `then begin a; b end else …`."
         )
     return "This `else` has no `if … then e` before it: is there a `;` or `)` too many?"
 
@@ -226,10 +244,21 @@ def _open_let(case: Case) -> tuple[int, str]:
 def _trailing(case: Case) -> str:
     above = [line for line in case.lines[: case.diagnostic.line - (1 if case.rest.strip() else 0)] if line.strip()]
     text = above[-1].rstrip() if above else ""
-    if text.endswith(";") and not text.endswith(";;"):
-        return "A definition ends without `;`: take it off the line above."
+    number = _ended(case)
+    if number:
+        return f"Line {number} ends in `;` before the next definition: top-level definitions have none, take it off."
     word = re.search(r"(\bin|\bthen|\belse|\bdo|->|=|\bwith|[-+*/^@|&(\[{,])$", text)
     return f"The line above ends in `{word[1]}`: what belongs after it is missing." if word else ""
+
+
+def _ended(case: Case) -> int:
+    """The line whose `;` ties a definition to the next one; 0 for none."""
+    last = 0
+    for number, line in enumerate(case.lines[: case.diagnostic.line], 1):
+        if re.match(_STARTS, line) and last and re.search(r"[^;];$", case.line(last).rstrip()):
+            return last
+        last = number if line.strip() else last
+    return last if re.search(r"[^;];$", case.line(last).rstrip()) else 0
 
 
 def _unmatched(case: Case) -> str:
@@ -248,10 +277,11 @@ def _unmatched(case: Case) -> str:
         word = found[2].strip("'")
         return f"The `{word}` of line {found[1]} has no `{closing.get(word, 'end')}`: add it where that part ends."
     if _token(case) in ("end", "done", ")", "]", "}"):
-        return f"This `{_token(case)}` closes nothing, or what stands before it is not finished (`let` without `in`, `;` at the end)."
+        return f"This `{_token(case)}` closes nothing, or what stands before it is not finished (a `let` without `in`)."
     return ""
 
 
 _LOOKS: tuple[Callable[[Case], str], ...] = (
-    _string_set, _unmatched, _interface, _elif, _quotes, _commas, _arrow, _sequence, _keyword, _unfinished, _foreign,
+    _string_set, _unmatched, _interface, _elif, _quotes, _commas, _arrow, _sequence, _cases, _constructor, _keyword,
+    _unfinished, _foreign,
 )  # fmt: skip

@@ -54,7 +54,8 @@ def _local(view: _View, name: str) -> Iterator[str]:
                     f" at the top of {view.where(stanza)}, or give {view.case.within(directory)} a dune file."
                 )
             elif stanza.modules is not None and name.lower() not in (word.lower() for word in stanza.modules):
-                yield f"{name} is {place}, which the `(modules …)` of `{stanza.title}` in {view.where(stanza)} leaves out."
+                where = view.where(stanza)
+                yield f"{name} is {place}, which the `(modules …)` of `{stanza.title}` in {where} leaves out."
         elif stanza.kind == "library":
             yield _across(view, name, stanza)
         else:
@@ -157,17 +158,18 @@ async def own_library(case: Case, match: re.Match[str]) -> str:
 
 async def cycle(case: Case, match: re.Match[str]) -> str:
     """`Dependency cycle between:` modules or libraries."""
-    libraries = re.findall(r'library "([^"]+)" in (?:_build/\w+/)?(\S+)', case.message)
+    flat = " ".join(case.message.split())
+    libraries = re.findall(r'library "([^"]+)" in (?:_build/\w+/)?(\S+)', flat)
     if libraries:
         return _library_cycle(libraries)
-    units = re.findall(r"transitive deps of (\S+?)\.(?:impl|intf) in (?:_build/\w+/)?(\S+)", case.message)
+    units = re.findall(r"transitive deps of (\S+?)\.(?:impl|intf) in (?:_build/\w+/)?(\S+)", flat)
     names = list(dict.fromkeys((unit.rpartition("__")[2], directory) for unit, directory in units))
     if not names:
         return ""
     ring = " → ".join(name[:1].upper() + name[1:] for name, _ in [*names, names[0]])
     return (
-        f"The modules use each other: {ring}. Break the ring: move what both need (usually the types) into a third module"
-        " that uses neither, or pass the function in as an argument, or join the modules."
+        f"The modules use each other: {ring}. Break the ring: move what both need (usually the types) into a third"
+        " module that uses neither, or pass the function in as an argument, or join the modules."
     )
 
 

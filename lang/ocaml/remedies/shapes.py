@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from lang.analysis import Symbol
 from lang.ocaml.layout import relative_to_project
 from lang.ocaml.remedies.case import Case
-from lang.ocaml.remedies.equivalents import TYPES
+from lang.ocaml.remedies.equivalents import METHODS, TYPES
 from lang.ocaml.remedies.merlin import Entry, plain
 from lang.ocaml.remedies.stanzas import Tree, joined
 from lang.ocaml.remedies.values import from_inside, mentioning
@@ -45,6 +45,9 @@ async def _elsewhere(case: Case, name: str) -> str:
     tree = await case.tree()
     found = await defined(case, tree, name, ("constructor", "exception"))
     if found:
+        hidden = await _abstract(case, tree, found[0][1])
+        if hidden:
+            return hidden
         told = joined([f"`{qualified}` ({_place(case, symbol)})" for qualified, symbol in found[:3]])
         return f"It is {told}: write it so, or annotate the type that is expected there."
     if name[:1].isupper() and name in (module for module, _, _ in tree.modules()):
@@ -52,6 +55,24 @@ async def _elsewhere(case: Case, name: str) -> str:
     (scope,) = await case.questions.complete([name[:1]], kind="constructor")
     near = _near(name, scope)
     return f"Near: {', '.join(f'{entry.name} : {plain(entry.signature)}' for entry in near)}" if near else ""
+
+
+async def _abstract(case: Case, tree: Tree, symbol: Symbol) -> str:
+    """That an interface keeps a type abstract whose constructor or field one wants; empty where it doesn't."""
+    path = symbol.place.path if symbol.place else ""
+    here = relative_to_project(case.project, case.path)
+    if not path.endswith(".ml") or path == here or f"{path}i" not in tree.files:
+        return ""
+    interface = outline(f"{path}i", await case.read(case.within(f"{path}i")))
+    word = symbol.name.rpartition(".")[2]
+    if any(one.kind == symbol.kind and one.name.rpartition(".")[2] == word for one in interface):
+        return ""
+    values = [one.signature.removeprefix("val ") for one in interface if one.kind == "value"]
+    return (
+        f"{case.within(path)}:{symbol.place.line if symbol.place else 0} defines `{symbol.signature}`, but"
+        f" {case.within(path)}i keeps its type abstract. Use its functions ({'; '.join(values[:6])}), or write the"
+        " type's definition into the interface."
+    )
 
 
 def _near(name: str, entries: Sequence[Entry]) -> list[Entry]:
@@ -87,9 +108,14 @@ async def unbound_field(case: Case, match: re.Match[str]) -> str:
     name = match["name"].rpartition(".")[2]
     tree = await case.tree()
     found = await defined(case, tree, name, ("field",))
+    if not found and name in METHODS:
+        return f"Values have no methods or properties: write `{METHODS[name]}`."
     if not found:
         near = await _fields_of_project(case, tree, name)
         return f"No record has that field. Near: {', '.join(near)}." if near else ""
+    hidden = await _abstract(case, tree, found[0][1]) if len(found) == 1 else ""
+    if hidden:
+        return hidden
     told = list(_reached(case, found))
     return told[0] if len(told) == 1 else f"Several records have it: {' '.join(told[:2])}"
 
@@ -169,8 +195,15 @@ async def unbound_type(case: Case, match: re.Match[str]) -> str:
     if module:
         types = [entry for entry in await case.members(module) if entry.kind == "Type"]
         return f"{module} has: {'; '.join(plain(entry.signature) for entry in types[:6])}" if types else ""
+    here = relative_to_project(case.project, case.path)
     found = await defined(case, await case.tree(), last, ("type",))
     others = [(qualified, symbol) for qualified, symbol in found if symbol.place]
+    own = [symbol for _, symbol in others if symbol.place and symbol.place.path + "i" == here]
+    if own:
+        return (
+            f"{case.path[:-1]} defines it, and {case.path} has to list it before using it: `{own[0].signature}`, or"
+            f" `type {last}` to keep it abstract."
+        )
     for qualified, symbol in others:
         if qualified == last and symbol.place and symbol.place.line > case.diagnostic.line:
             return (
@@ -181,6 +214,15 @@ async def unbound_type(case: Case, match: re.Match[str]) -> str:
     (scope,) = await case.questions.complete([last[:1]], kind="type")
     near = difflib.get_close_matches(last, [entry.name for entry in scope], n=3, cutoff=0.6)
     return f"Near: {', '.join(near)}." if near else ""
+
+
+async def unbound_variable(case: Case, match: re.Match[str]) -> str:
+    """`The type variable 'a is unbound in this type declaration`."""
+    above = case.lines[: case.diagnostic.line]
+    heads = (re.match(r"\s*(?:type|and)\s+(?:nonrec\s+)?([a-z_]\w*)", line) for line in reversed(above))
+    name = next((head[1] for head in heads if head), "t")
+    variable = match["name"]
+    return f"Declare it: `type {variable} {name} = …`, and write `{variable} {name}` wherever the type is used."
 
 
 async def type_arity(case: Case, match: re.Match[str]) -> str:
@@ -203,7 +245,7 @@ async def no_such_method(case: Case, match: re.Match[str]) -> str:
     for path in [here, *(path for path in await mentioning(case, kind) if path in own and path != here)]:
         for symbol in outline(path, await case.read(case.within(path))):
             if symbol.kind == "method" and symbol.name.split(".")[-2] == kind:
-                methods.append(symbol.name.rpartition(".")[2])
+                methods += [symbol.name.rpartition(".")[2]]
     found = list(dict.fromkeys(methods)) or re.findall(r"(\w+) :", match["type"])
     return f"{match['type']} has the methods: {', '.join(found[:15])}." if found else ""
 

@@ -3,176 +3,66 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from lang.ocaml.remedies import calls, shapes
 from lang.ocaml.remedies.case import Case, ancestors, application, arguments, callee
+from lang.ocaml.remedies.clash import Clash, read, top
+from lang.ocaml.remedies.conversions import conversion, operand, wrapper
 from lang.ocaml.remedies.merlin import plain
+from lang.ocaml.syntax import outline
 
-if TYPE_CHECKING:
-    from tree_sitter import Node
-
-_END = (
-    r"(?=$|\s(?:Type |because |The (?:second|first) |Hint: |File |This |These |The method|It has no|line \d+, column"
-    r"|Definition of|The type (?:variable|constructor)|Module types|One ))"
-)
-CLASH = re.compile(
-    r"(?:This (?P<this>\w+)|The (?P<what>\w+) (?P<name>\S+)) has type (?P<have>.+?) "
-    r"but an? (?:expression|pattern|term) was expected of type (?P<want>.+?)" + _END
-)
-_LITERAL = re.compile(r"(\d[\d_]*)(\.[\d_]*)?$")
-_CONVERSIONS: dict[tuple[str, str], str] = {
-    ("int", "float"): "float_of_int {0}",
-    ("float", "int"): "int_of_float {0} (truncates; Float.round first to round)",
-    ("int", "string"): "string_of_int {0}",
-    ("float", "string"): 'string_of_float {0}, or Printf.sprintf "%g" {0}',
-    ("bool", "string"): "string_of_bool {0}",
-    ("string", "int"): "int_of_string {0} (raises Failure), int_of_string_opt {0}",
-    ("string", "float"): "float_of_string {0}, float_of_string_opt {0}",
-    ("char", "string"): "String.make 1 {0}",
-    ("string", "char"): "{0}.[0] (a character is written 'a')",
-    ("char", "int"): "Char.code {0} (a digit's value: Char.code {0} - Char.code '0')",
-    ("int", "char"): "Char.chr {0}",
-    ("bytes", "string"): "Bytes.to_string {0}",
-    ("string", "bytes"): "Bytes.of_string {0}",
-    ("Buffer.t", "string"): "Buffer.contents {0}",
-    ("int", "Z.t"): "Z.of_int {0}",
-    ("Z.t", "int"): "Z.to_int {0}",
-    ("string", "Z.t"): "Z.of_string {0}",
-    ("int", "int64"): "Int64.of_int {0} (a literal: 1L)",
-    ("int64", "int"): "Int64.to_int {0}",
-    ("int", "int32"): "Int32.of_int {0} (a literal: 1l)",
-    ("int32", "int"): "Int32.to_int {0}",
-    ("Re__Ast.t", "Re__Compile.re"): "Re.compile {0}",
-    ("Re.t", "Re.re"): "Re.compile {0}",
-}
-_INFIX = ("int", "float", "string", "bool", "unit")
-"""Types that operators give."""
-_FLOAT_OPERATORS = {"+": "+.", "-": "-.", "*": "*.", "/": "/."}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Clash:
-    case: Case
-    have: str
-    want: str
-    what: str
-    """`expression`, `constant`, `value`…: what the compiler calls it."""
-
-    @property
-    def node(self) -> Node | None:
-        """The expression that has the wrong type, as far as its beginning tells."""
-        nodes = [node for node in self.case.nodes if node.is_named]
-        if not nodes or self.what != "expression":
-            return nodes[0] if nodes else None
-        call = [node for node in nodes if application(node) is not None]
-        infix = self.case.node("infix_expression") if self.have in _INFIX else None
-        return next(iter(call[-1:]), None) or infix or self.case.node("application_expression") or nodes[0]
-
-    @property
-    def words(self) -> str:
-        """The expression, in parentheses where one needs them."""
-        found = self.node
-        if found is None:
-            return "…"
-        text = self.case.words(found, 40)
-        bare = found.type in ("parenthesized_expression", "number", "string", "character") or re.fullmatch(
-            r"[\w.']+", text
-        )
-        return text if bare else f"({text})"
+_QUALIFIED = re.compile(r"(?:[A-Z][\w']*\.)+[a-z]\w*")
 
 
 async def clash(case: Case, match: re.Match[str]) -> str:
     """`This expression has type A but an expression was expected of type B`."""
-    said = CLASH.search(" ".join(case.message.split()))
-    if said is None:
+    one = read(case)
+    if one is None:
         return ""
-    have, want = plain(said["have"]), plain(said["want"])
-    one = _Clash(case=case, have=have, want=want, what=said["what"] or said["this"])
-    if "module Base__" in want or "Hashtbl.Key.t" in want:
+    if "module Base__" in one.want or "Hashtbl.Key.t" in one.want:
         return "Base's tables are made from their key's module: `Hashtbl.create (module String)`, ~size:16 if need be."
-    if "->" in _top(have) and "->" not in _top(want) and not want.startswith("'"):
-        told = await calls.partial(case, have)
+    if "->" in top(one.have) and "->" not in top(one.want) and not one.want.startswith("'"):
+        told = await _partial(one)
         if told:
             return told
-    told = _unapplied(one) or _operator(one) or _base(one) or await _format(one) or _wrapper(one) or _shape(one)
+    told = _unapplied(one) or operand(one) or _base(one) or await _format(one) or _cmdliner(one)
+    told = told or wrapper(one) or _shape(one) or _records(one) or conversion(one)
+    near = "" if told else await _between(one)
     signature = await calls.around(case)
-    return "\n".join(filter(None, [told or _conversion(one), signature]))
+    return "\n".join(filter(None, [told or near, signature, _labels(one, signature)]))
 
 
-def _unapplied(one: _Clash) -> str:
-    """A function where its result is due."""
-    result = _top(one.have).rpartition("->")[2].split()
-    if (
-        "->" not in _top(one.have)
-        or "->" in _top(one.want)
-        or result[-1:] != _top(one.want).partition(" = ")[0].split()[-1:]
-    ):
+async def _partial(one: Clash) -> str:
+    """A call that lacks arguments, or that a negative number became a subtraction of."""
+    call = one.case.node("application_expression")
+    up = call.parent if call else None
+    right = up.child_by_field_name("right") if up is not None and up.type == "infix_expression" else None
+    if call and up and right and one.operator == "-" and re.search(r"-\d", one.case.source.text(up)):
+        mended = re.sub(r"-(\d[\w.]*)", r"(-\1)", one.case.words(up), count=1)
+        return f"`{one.case.words(up)}` is a subtraction: a negative argument has parentheses, `{mended}`."
+    return await calls.partial(one.case, one.have)
+
+
+def _unapplied(one: Clash) -> str:
+    """A function where its result is due, or a value where a function without an argument is."""
+    if one.want.startswith("unit -> ") and "->" not in top(one.have):
+        return f"A function is expected: `(fun () -> {one.words.removeprefix('(').removesuffix(')')})`."
+    result = top(one.have).rpartition("->")[2].split()
+    if "->" not in top(one.have) or "->" in top(one.want):
         return ""
+    if result[-1:] != top(one.want).partition(" = ")[0].split()[-1:]:
+        return ""
+    if one.have.startswith("unit ->"):
+        return f"It is a function: call it, `{one.words} ()`."
     return f"{one.words} is a function ({one.have}): apply it first, `({one.words} …)`."
 
 
-def _top(kind: str) -> str:
-    """A type without what stands in parentheses."""
-    while True:
-        shorter = re.sub(r"\([^()]*\)|\[[^\[\]]*\]|<[^<>-]*>", "_", kind)
-        if shorter == kind:
-            return kind
-        kind = shorter
-
-
-def _conversion(one: _Clash) -> str:
-    have, want = one.have.partition(" = ")[0], one.want.partition(" = ")[0]
-    form = _CONVERSIONS.get((have.replace("Re__.Ast.t", "Re__Ast.t"), want))
-    if form is None:
-        return ""
-    text = one.words
-    if have == "char" and re.fullmatch(r"'[^'\\]'", text):
-        return f'Between strings it is "{text[1]}"; from a char: {form.format(text)}.'
-    if (have, want) == ("int", "float") and _LITERAL.match(text):
-        return f"Write it `{text}.`; otherwise {form.format('n')}."
-    return f"Convert: {form.format(text)}."
-
-
-def _operator(one: _Clash) -> str:
-    """An operand of an operator of the other numbers, or of `+` between strings."""
-    operator = _operator_around(one.case)
-    if operator == "!" or operator is None:
-        return ""
-    if operator in _FLOAT_OPERATORS and (one.have, one.want) == ("float", "int"):
-        return (
-            f"`{operator}` is for integers: floats take `{_FLOAT_OPERATORS[operator]}` (and `float_of_int n` for an integer"
-            " among them)."
-        )
-    if operator in _FLOAT_OPERATORS and one.want == "int" and one.have == "string":
-        return f"`{operator}` is for integers: strings are joined with `^` (String.concat for lists)."
-    if operator.endswith(".") and (one.have, one.want) == ("int", "float"):
-        literal = f"`{one.words}.` for a literal, " if _LITERAL.match(one.words) else ""
-        return f"`{operator}` is for floats: {literal}`float_of_int {one.words}`, or the integers' `{operator[0]}`."
-    if operator == "^" and one.want == "string":
-        return _conversion(one)
-    if operator == "@" and "list" in one.want and "list" not in one.have:
-        return f"`@` joins lists: `[ {one.words} ]`, or `x :: xs`."
-    return ""
-
-
-def _operator_around(case: Case) -> str | None:
-    for node in case.nodes:
-        parent = node.parent
-        if parent is not None and parent.type == "infix_expression":
-            sign = parent.child_by_field_name("operator")
-            if sign is not None:
-                return case.source.text(sign)
-    return None
-
-
-def _base(one: _Clash) -> str:
+def _base(one: Clash) -> str:
     """Base restricts comparison to integers, and gives options where Stdlib raises."""
     base = calls.under_base(one.case)
     if not base:
         return ""
-    operator = _operator_around(one.case) or ""
+    operator = one.operator
     if one.want == "int" and operator in ("=", "<>", "<", ">", "<=", ">=", "==", "!=") and one.have != "int option":
         module = one.have.rpartition(".")[0] or {
             "string": "String",
@@ -181,8 +71,8 @@ def _base(one: _Clash) -> str:
             "bool": "Bool",
         }.get(one.have, "M")
         return (
-            f"Under `open {base}`, `{operator}` compares integers only: write `{module}.equal a b` (`{module}.compare`), or"
-            f" `{module}.(a {operator} b)`; `Poly.equal` for any type."
+            f"Under `open {base}`, `{operator}` compares integers only: write `{module}.equal a b`, `{module}.compare`,"
+            f" or `{module}.(a {operator} b)`; `Poly.equal` for any type."
         )
     if one.have == f"{one.want} option":
         name = _callee_words(one)
@@ -191,13 +81,80 @@ def _base(one: _Clash) -> str:
     return ""
 
 
-def _callee_words(one: _Clash) -> str:
+def _labels(one: Clash, signature: str) -> str:
+    """That the callee takes labels, where Base hides the Stdlib's function of that name."""
+    base = calls.under_base(one.case)
+    labels = re.findall(r"(?:^|-> )\??([a-z_]\w*):", signature.partition(" : ")[2])
+    if not (base and labels):
+        return ""
+    written = " ".join(f"~{label}" for label in labels)
+    return f"Under `open {base}` this is {base}'s function, with labels: {written}."
+
+
+async def _between(one: Clash) -> str:
+    """Functions of a type's own module that lead to it, or away from it; another module's counterpart."""
+    have, want = one.have.partition(" = ")[0], one.want.partition(" = ")[0]
+    found: list[str] = []
+    for kind, other, pattern in ((want, have, "{1} -> {0}"), (have, want, "{0} -> {1}")):
+        if not _QUALIFIED.fullmatch(kind):
+            continue
+        module, _, name = kind.rpartition(".")
+        wanted = {pattern.format(word, side) for word in (kind, name) for side in (other, other.rpartition(".")[2])}
+        members = [entry for entry in await one.case.members(module) if entry.kind == "Value"]
+        found += [entry.told(f"{module}.") for entry in members if plain(entry.signature) in wanted]
+    counterpart = await _counterpart(one, have, want)
+    return "\n".join(filter(None, [counterpart, *found[:3]]))
+
+
+async def _counterpart(one: Clash, have: str, want: str) -> str:
+    """`Yojson.Basic.Util.member` for `Yojson.Safe.Util.member`, where a `Yojson.Basic.t` is given."""
+    nodes = [node for node in one.case.nodes if application(node) is not None]
+    call = application(nodes[-1]) if nodes else None
+    function = callee(call) if call else None
+    source, target = want.rpartition(".")[0], have.rpartition(".")[0]
+    name = one.case.source.text(function) if function else ""
+    if not (source and target and name.startswith(f"{source}.")):
+        return ""
+    candidate = target + name.removeprefix(source)
+    (entries,) = await one.case.questions.complete([candidate])
+    for entry in entries:
+        if entry.name == candidate.rpartition(".")[2] and entry.kind == "Value":
+            told = entry.told(candidate.rpartition(".")[0] + ".")
+            return f"{have} and {want} are different types; for {have} there is {told}"
+    return ""
+
+
+def _records(one: Clash) -> str:
+    """Two records that share a field: the last one is taken where nothing tells which."""
+    have, want = (re.sub(r"\s(?:list|option|array)$", "", kind) for kind in (one.have, one.want))
+    fields: dict[str, set[str]] = {}
+    for symbol in outline(one.case.path, one.case.text):
+        if symbol.kind == "field":
+            owner, _, name = symbol.name.rpartition(".")
+            fields.setdefault(owner.rpartition(".")[2], set()).add(name)
+    shared = fields.get(have, set()) & fields.get(want, set())
+    if not shared or have == want:
+        return ""
+    return (
+        f"{have} and {want} both have the field {sorted(shared)[0]}; where nothing tells which, the type defined last"
+        f" is taken. Annotate the variable whose field is read: `(x : {have})`."
+    )
+
+
+def _cmdliner(one: Clash) -> str:
+    """`Arg.required` with a default that is no option."""
+    if one.have == "string t" and "option" in one.want and re.search(r"\brequired\s*&", one.before):
+        return "`required` takes an option: `required & pos 0 (some string) None & info …`; with a default use `value`."
+    return ""
+
+
+def _callee_words(one: Clash) -> str:
     call = one.case.node("application_expression")
     function = callee(call) if call else None
     return one.case.words(function, 40) if function else ""
 
 
-async def _format(one: _Clash) -> str:
+async def _format(one: Clash) -> str:
     """An argument that the format string describes otherwise."""
     nodes = [node for node in one.case.nodes if application(node) is not None]
     call = application(nodes[-1]) if nodes else None
@@ -233,39 +190,7 @@ async def _format(one: _Clash) -> str:
     return f"{said}: for {one.have} write `{right}`." if right else f"{said}: convert the argument first."
 
 
-def _wrapper(one: _Clash) -> str:
-    """Options, results, references, promises: put into one or taken out of one."""
-    have, want, text = one.have, one.want, one.words
-    if have.endswith(" option") and not want.endswith(" option"):
-        return f"It is an option: `match {text} with Some x -> … | None -> …`, or `Option.value {text} ~default:…`."
-    if want.endswith(" option") and not have.endswith(" option"):
-        return f"An option is expected: `Some {text}`."
-    if want.endswith(" result") and not have.endswith(" result"):
-        return f"A result is expected: `Ok {text}` (or `Error …`)."
-    if have.endswith(" result") and not want.endswith(" result"):
-        return f"It is a result: `match {text} with Ok x -> … | Error e -> …`, or Result.bind, Result.get_ok."
-    if want.endswith(" ref") and _before(one.case).endswith("!"):
-        return f"`!` reads a reference; the negation of a bool is `not {text}`."
-    if have.endswith(" ref") and not want.endswith(" ref"):
-        return f"{text} is a reference: `!{text}` is the value in it."
-    if want.endswith(" ref") and not have.endswith(" ref"):
-        return (
-            f"{text} is no reference: bind it by `let {text} = ref …`, set it by `{text} := …`, read it by `!{text}`."
-        )
-    if want.endswith(" Lwt.t") and not have.endswith(" Lwt.t"):
-        return f"A promise is expected: `Lwt.return {text}`, or Lwt.map instead of Lwt.bind."
-    if have.endswith(" Lwt.t") and not want.endswith(" Lwt.t"):
-        return f"It is a promise: `let* x = {text} in …` (open Lwt.Syntax), or Lwt.bind, Lwt.map."
-    if want == "exn" and have == "string":
-        return f"raise takes an exception: `failwith {text}`, or `raise (Failure {text})`."
-    return ""
-
-
-def _before(case: Case) -> str:
-    return case.line(case.diagnostic.line)[: max(case.diagnostic.column - 1, 0)]
-
-
-def _shape(one: _Clash) -> str:
+def _shape(one: Clash) -> str:
     """Statements, tuples for lists, modules."""
     have, want = one.have, one.want
     message = " ".join(one.case.message.split())
@@ -301,61 +226,3 @@ async def not_a_function_literal(case: Case, match: re.Match[str]) -> str:
     if told and base and "f:" in told:
         return f"{told}\nWrite `~f:(fun … -> …)`: under `open {base}` these functions take labels."
     return told
-
-
-async def invalid_format(case: Case, match: re.Match[str]) -> str:
-    """`invalid format "…"`."""
-    return (
-        "A percent sign is written `%%`; conversions are %d %s %c %b %f %g %x %a %t (%S and %C quote; %Ld for int64)."
-    )
-
-
-async def pattern_clash(case: Case, match: re.Match[str]) -> str:
-    """`This pattern matches values of type A but a pattern was expected which matches values of type B`."""
-    have, want = plain(match["have"]), plain(match["want"])
-    head = have.rpartition(" ")[2]
-    if head == want.rpartition(" ")[2] and have != want and _is_gadt(case, head):
-        found = re.search(r"^(\s*)let\s+rec\s+(\w+)(.*?)=", _definition(case), re.MULTILINE)
-        name = found[2] if found else "eval"
-        return (
-            f"A function over a GADT needs a polymorphic annotation:"
-            f" `let rec {name} : type a. a {head} -> … = function …` (`type a. a {head} -> a` if it gives what it holds)."
-        )
-    if have.endswith(" option") or want.endswith(" option"):
-        return "One side is an option: match `Some x` and `None`."
-    return _outer(case)
-
-
-def _definition(case: Case) -> str:
-    """The source from the start of the definition around the finding to the finding."""
-    before = case.lines[: case.diagnostic.line]
-    starts = [number for number, line in enumerate(before) if re.match(r"\s*let\b.*=\s*(?:function)?", line)]
-    return "\n".join(before[starts[-1] if starts else 0 :])
-
-
-def _is_gadt(case: Case, head: str) -> bool:
-    name = re.escape(head.rpartition(".")[2])
-    return bool(re.search(rf":[^=|\n]*->[^=|\n]*\b{name}\b", case.text))
-
-
-def _outer(case: Case) -> str:
-    match = [
-        up
-        for node in case.nodes[:1]
-        for up in ancestors(node)
-        if up.type in ("match_expression", "function_expression")
-    ]
-    if len(match) < 2:
-        return ""
-    inner, outer = match[0].start_point[0] + 1, match[1].start_point[0] + 1
-    return (
-        f"It is read as a case of the inner match of line {inner}, which has no end of its own. If it belongs to the match of"
-        f" line {outer}, put the inner one in parentheses (or begin … end)."
-    )
-
-
-async def wrong_pattern(case: Case, match: re.Match[str]) -> str:
-    """`This variant pattern is expected to have type t. There is no constructor C within type t`."""
-    told = _outer(case)
-    definition = await shapes.type_of(case, re.sub(r".*[)\s]", "", plain(match["type"])))
-    return " ".join(filter(None, [told, definition]))

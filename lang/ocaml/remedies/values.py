@@ -7,7 +7,7 @@ import difflib
 import re
 from collections.abc import Sequence
 
-from lang.ocaml.remedies.case import Case
+from lang.ocaml.remedies.case import Case, ancestors, arguments, callee
 from lang.ocaml.remedies.equivalents import DERIVERS, FUNCTORS, OPERATORS, RETIRED, VALUES, WORDS
 from lang.ocaml.remedies.merlin import Entry
 from lang.ocaml.remedies.rewriters import derivers_in, missing_derivers
@@ -17,6 +17,10 @@ from lang.ocaml.syntax import outline
 _NEAR = 4
 _COMMON = (
     "Stdlib",
+    "Effect",
+    "Seq",
+    "Bytes",
+    "In_channel",
     "List",
     "String",
     "Printf",
@@ -57,8 +61,20 @@ async def _bare(case: Case, name: str) -> str:
         return word[:1].upper() + word[1:] + "."
     opened = _opened(case)
     elsewhere, listed = await asyncio.gather(_elsewhere(case, name), _common(case, name, opened))
-    found = [*elsewhere, *listed[:_NEAR]]
-    return "Near: " + "\n".join(found[:_NEAR]) if found else ""
+    found = list(dict.fromkeys([*elsewhere, *listed]))[:_NEAR]
+    return "\n".join(["Near: " + "\n".join(found), *_local_open(case, found)]) if found else ""
+
+
+def _local_open(case: Case, found: Sequence[str]) -> list[str]:
+    """How to open a module for one call whose function is named with it."""
+    call = case.above("application_expression")
+    outer = next((up for up in ancestors(call) if up.type == "application_expression"), None) if call else None
+    function = callee(outer) if outer else None
+    module, _, name = case.source.text(function).rpartition(".") if function else ("", "", "")
+    if not module or outer is None or not found[0].startswith(f"{module}."):
+        return []
+    given = " ".join(case.words(node, 30) for node in arguments(outer)[:1])
+    return [f"Or open it for the expression: `{module}.({name} {given}) …`."]
 
 
 def _opened(case: Case) -> str:
@@ -74,12 +90,14 @@ def _opened(case: Case) -> str:
 
 async def _common(case: Case, name: str, opened: str) -> list[str]:
     """Near names in scope, and names just like it in modules that everybody uses."""
-    prefixes = [f"{opened}." if opened else "", *(f"{module}." for module in _COMMON)]
+    beside = list(dict.fromkeys(re.findall(r"\b[A-Z][\w']*(?:\.[A-Z][\w']*)*(?=\.)", case.line(case.diagnostic.line))))
+    common = (*beside[:4], *_COMMON)
+    prefixes = [f"{opened}." if opened else "", *(f"{module}." for module in common)]
     scope, *modules = await case.questions.complete(prefixes)
     near = [entry.told(f"{opened}." if opened else "") for entry in _near(name, scope)]
     same = [
         entry.told("" if module == "Stdlib" else f"{module}.")
-        for module, entries in zip(_COMMON, modules, strict=False)
+        for module, entries in zip(common, modules, strict=False)
         for entry in entries
         if entry.name == name and entry.kind == "Value"
     ]

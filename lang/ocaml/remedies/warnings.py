@@ -10,7 +10,7 @@ from lang.ocaml.remedies.case import Case, ancestors
 
 async def unused(case: Case, match: re.Match[str]) -> str:
     """Warnings 26, 27, 35: a variable that nothing reads."""
-    name = match["name"].rstrip(".")
+    name = (match["name"] or match["other"]).rstrip(".")
     if (
         case.diagnostic.line
         and re.search(r"\b" + re.escape(name) + r"\s*;", case.rest)
