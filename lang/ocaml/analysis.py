@@ -21,7 +21,6 @@ find . \( -name _build -o -name _opam -o -name duniverse -o -name node_modules -
     -o -type f -name dune -print 2>/dev/null | sed 's,/dune$,,; s,^\./,,; s,^,{PACKAGE_MARK},'
 """
 
-_TYPED = (".ml", ".mli")
 _READ_FILES = 4
 """In so many files merlin looks for more errors; it takes some ten milliseconds for each."""
 
@@ -30,9 +29,9 @@ class OCamlAnalysis:
     """A project's analysis (see `lang.analysis.Analysis`).
 
     Findings are dune's word on the whole project: what it prints for `dune build @check`, in the same form as
-    `OCaml.parse_build` gives. The compiler stops at a file's first type error; merlin, which goes on, then names the
-    others. It has no say where dune finds nothing wrong in a file, nor in one that doesn't parse. Warnings that are no
-    errors come once, from the build that compiled the file.
+    `OCaml.parse_build` gives. The compiler stops at a file's first type error; in files that were changed merlin,
+    which goes on, names the others. It has no say where dune finds nothing wrong, nor where a file doesn't parse.
+    Warnings that are no errors come once, from the build that compiled the file.
     """
 
     def __init__(self, project: Project, bench: Bench) -> None:
@@ -44,6 +43,7 @@ class OCamlAnalysis:
         self._uses = Uses(lookup=self._lookup)
         self._packages: frozenset[str] | None = None
         self._found: tuple[Diagnostic, ...] | None = None
+        self._touched: set[str] = set()
 
     async def start(self) -> None:
         """Start dune and build once. Raises AnalysisUnavailable."""
@@ -53,6 +53,7 @@ class OCamlAnalysis:
     async def changed(self, paths: Collection[str]) -> None:
         """Forget what was found; dune itself sees what has changed when it is asked to build."""
         self._found = None
+        self._touched.update(paths)
         if any(posixpath.basename(path) == "dune" for path in paths):
             self._packages = None
 
@@ -128,10 +129,11 @@ class OCamlAnalysis:
         return self._packages
 
     async def _further(self, found: Sequence[Diagnostic]) -> list[Diagnostic]:
-        """Type errors after the first, in files that have one."""
-        firsts = {one.path: one for one in reversed(found) if one.severity == "error" and one.path.endswith(_TYPED)}
+        """Type errors after the first, in files that have one and were changed: dependents follow from these."""
+        firsts = {one.path: one for one in reversed(found) if one.severity == "error" and one.path in self._touched}
         more: list[Diagnostic] = []
-        for path, first in sorted(firsts.items())[:_READ_FILES]:
-            file = await self._lookup.file(path)
+        typed = [path for path in sorted(firsts) if path.endswith((".ml", ".mli"))]
+        for path in typed[:_READ_FILES]:
+            file, first = await self._lookup.file(path), firsts[path]
             more += await further(self._merlin, file, first) if file else ()
         return more
