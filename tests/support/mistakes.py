@@ -127,9 +127,7 @@ def lay_out(mistake: Mistake, workspace: Path) -> list[str]:
     gone = dict.fromkeys((name for name in there if name not in mistake.before), None)
     new = {name: text for name, text in mistake.before.items() if _text(workspace / name) != text}
     write(workspace, {**gone, **new})
-    for path in sorted(workspace.rglob("*"), reverse=True):
-        if path.is_dir() and _name(path, workspace) and not any(path.iterdir()):
-            path.rmdir()
+    # Empty directories stay: a dune that watches takes no notice of one that went and has come back.
     if not (workspace / ".git").exists():
         _git(workspace, "init", "--quiet")
     _git(workspace, "add", "--all")
