@@ -179,7 +179,7 @@ class LanguageServer:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _answer_requests(self) -> None:
-        """What servers ask of editors: settings are known, registrations granted, edits refused."""
+        """What servers ask of editors: settings are known, registrations granted, edits refused, messages not read."""
         feature = self._client.feature
 
         def configuration(params: types.ConfigurationParams) -> list[Any]:
@@ -198,6 +198,8 @@ class LanguageServer:
             types.CLIENT_UNREGISTER_CAPABILITY,
             types.WINDOW_WORK_DONE_PROGRESS_CREATE,
             types.WINDOW_SHOW_MESSAGE_REQUEST,
+            types.WINDOW_SHOW_MESSAGE,
+            types.WINDOW_LOG_MESSAGE,
         ):
             feature(method)(granted)
 

@@ -29,6 +29,10 @@ _VET_ANALYZERS = frozenset(
 
 _LOADER_CODES = ("BrokenImport", "MismatchedPkgName")
 _LISTED_PACKAGES = 20
+_UNLOADABLE = re.compile(r"found packages |import cycle ")
+_UNKNOWN = re.compile(r"^undefined: |imported (?:as \w+ )?and not used$")
+_VET_S = 4.0
+"""Enough once the caches are warm; before that, errors must not wait for it."""
 _LANGUAGE = re.compile(r"requires go1\.\d+ or later$")
 
 # The loader's findings without compiling anything, and the syntax errors in the compiler's words.
@@ -54,7 +58,8 @@ async def findings(session: Session, paths: Collection[str]) -> tuple[Diagnostic
         if _counts(one) and not (listed and _is_loaders(one)) and not (path in suspects and _is_syntax(one))
     ]
     found = [await _finding(session, path, one) for path, one in plain]
-    shown = (*(one for one in found if not _follows(one, broken)), *listed, *compiled)
+    unloadable = any(_UNLOADABLE.match(one.message) for one in listed)
+    shown = (*(one for one in found if not _follows(one, broken, unloadable)), *listed, *compiled)
     vetted = await _vetted(session, paths, shown) if session.behind else ()
     return tuple(sorted({_key(one): one for one in (*shown, *vetted)}.values()))
 
@@ -115,10 +120,15 @@ def _counts(item: types.Diagnostic) -> bool:
     return item.severity == types.DiagnosticSeverity.Error or item.source in _VET_ANALYZERS
 
 
-def _follows(finding: Diagnostic, broken: Collection[str]) -> bool:
-    """Whether a finding may only follow from a syntax error: the compiler would not have come so far."""
+def _follows(finding: Diagnostic, broken: Collection[str], unloadable: bool) -> bool:
+    """Whether a finding may only follow from a syntax error or a package that can't be loaded.
+
+    The compiler would not have come so far.
+    """
     if finding.path in broken or finding.source != SOURCE:
         return False
+    if unloadable and _UNKNOWN.search(finding.message):
+        return True
     folders = {posixpath.dirname(path) for path in broken}
     names = {posixpath.basename(folder) for folder in folders}
     missing = re.match(r"undefined: (\w+)\.", finding.message)
@@ -176,7 +186,7 @@ async def _vetted(session: Session, paths: Collection[str], findings: Collection
     if not folders or any(one.severity == "error" and not one.path for one in findings):
         return ()
     names = sorted(posixpath.join(session.workspace, folder) for folder in folders)
-    step = Step(argv=("sh", "-c", _VET, "go", *names), cwd=session.project.root, timeout_s=10.0)
+    step = Step(argv=("sh", "-c", _VET, "go", *names), cwd=session.project.root, timeout_s=_VET_S)
     return parse_vet(session.project, await session.bench.run(step)).diagnostics
 
 
