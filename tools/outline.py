@@ -13,7 +13,7 @@ from tools.base import ToolContext, ToolError, ToolResult, ToolSpec
 from tools.files import missing
 from tools.paths import Place, readable
 from tools.sources import outlines, owner, texts
-from tools.text import brief, plural
+from tools.text import brief, lines_of, plural, shorten
 from tools.tree import files
 
 _LIMIT_CHARACTERS = 12_000
@@ -23,6 +23,7 @@ _INFERRED = "value"
 """The kind whose type may be inferred; functions, methods and types write theirs."""
 _SHORT_CHARACTERS = 40
 _JOINED_CHARACTERS = 160
+_NAMES_CHARACTERS = 400
 _FOLDERS = 60
 
 
@@ -53,8 +54,12 @@ class Outline:
         outlined = {path: symbols for path, symbols in (await outlines(context.languages, sources)).items() if symbols}
         if not outlined and not owned:
             return _nothing(context, place, listed)
-        typed = {path: await _typed(context, path, symbols) for path, symbols in outlined.items()}
+        whole = [path for path in outlined if listed == [place.shown] or not _is_test(context, path)]
+        typed = {path: await _typed(context, path, outlined[path]) for path in whole}
         parts = [_rendered(path, sources[path], symbols) for path, symbols in typed.items()]
+        if len(parts) > 1 and sum(map(len, parts)) > _LIMIT_CHARACTERS:
+            parts = [_named(path, sources[path], symbols) for path, symbols in typed.items()]
+        parts += [_named(path, sources[path], outlined[path]) for path in outlined if path not in typed]
         content = _cut("\n".join([*parts, *_folders(owned, here)])) or f"{place.shown} declares nothing."
         count = sum(len(symbols) for symbols in outlined.values())
         return ToolResult(content=content, display=f"{plural(count, 'symbol')} in {plural(len(outlined), 'file')}")
@@ -131,7 +136,22 @@ def _rendered(path: str, text: str, symbols: Sequence[Symbol]) -> str:
         before = symbol
         if symbol.end_line > _line(symbol):
             around.append(symbol)
-    return "\n".join([f"{path} ({plural(text.count(chr(10)) or 1, 'line')})", *shown])
+    return "\n".join([_head(path, text), *shown])
+
+
+def _named(path: str, text: str, symbols: Sequence[Symbol]) -> str:
+    """Return a file's symbols by name only: for tests, and where there are too many for more."""
+    words = [last(symbol.name) for symbol in symbols if symbol.kind not in _MEMBERS]
+    return f"{_head(path, text)}: {shorten(', '.join(dict.fromkeys(words)), _NAMES_CHARACTERS)}"
+
+
+def _head(path: str, text: str) -> str:
+    return f"{path} ({plural(len(lines_of(text)), 'line')})"
+
+
+def _is_test(context: ToolContext, path: str) -> bool:
+    language = owner(context.languages, path)
+    return bool(language and language.is_test(path))
 
 
 def _together(before: Symbol, symbol: Symbol) -> bool:
@@ -162,4 +182,4 @@ def _cut(text: str) -> str:
     if len(text) <= _LIMIT_CHARACTERS:
         return text
     head = text[:_LIMIT_CHARACTERS].rsplit("\n", 1)[0]
-    return f"{head}\n[{text[len(head) :].count(chr(10))} more lines; outline one file.]"
+    return f"{head}\n[{text[len(head) :].count(chr(10))} more lines; ask for one file, or for a definition.]"

@@ -65,11 +65,20 @@ async def test_outlines(call: Call):
         "lib/tree.ml (11 lines)\n1 type t = Leaf | Node of t * t\n3-5 let depth\n7-11 module Inner = …\n"
         "  8 let (+) a b\n  10 let width t\nlib/tree.mli (4 lines)\n1 type t\n4 val depth : t -> int"
     )
+    content = (await call("outline", path="server")).content
+    assert content.endswith("const Other = 4\nserver/server_test.go (6 lines): TestShutdown")
+    assert (await call("outline", path="server/server_test.go")).content.endswith(
+        "\n3-6 func TestShutdown(t *testing.T)"
+    )
     top = (await call("outline", path=".")).content
     assert "main.go (9 lines)\n6-9 func main()\n" in top
     assert top.endswith("bin/ (1 file), client/ (1 file), lib/ (2 files), server/ (2 files)")
     library = (await call("outline", path="/usr/lib/go/src/sort/slice.go")).content
     assert "func Slice(x any, less func(i, j int) bool)\n" in library
+    library = (await call("outline", path="/usr/lib/go/src/net/http")).content
+    assert "/server.go (" in library
+    assert " lines): Client, DefaultClient, RoundTripper, " in library
+    assert len(library) < 12_100
 
 
 @pytest.mark.parametrize(
