@@ -23,7 +23,7 @@ _SPEAKS = re.compile(
 )
 _STANDARD = re.compile(
     r"(?<![\w/.-])(?:archive|compress|container|crypto|database|debug|encoding|go|hash|html|image|index|io|log|math|mime|net"
-    r"|os|path|regexp|runtime|sync|testing|text|unicode)(?:/[a-z0-9]+)+(?![\w/.-]*/|\.\w)"
+    r"|os|path|regexp|runtime|sync|testing|text|unicode)(?:/[a-z0-9]+)+\b(?!/|\.\w)"
 )
 
 _SURVEY = (
