@@ -10,8 +10,8 @@ TAIL_LINES = 6
 LINE_LIMIT = 500
 """Characters that are kept of one line."""
 
-_TESTIFY = re.compile(r"^\s*\tError Trace:\t", re.MULTILINE)
-_TESTIFY_LINE = re.compile(r"^\s*\t(?P<label>[A-Z][\w ]*:|)[ ]*\t(?P<text>.*)$")
+_TESTIFY = re.compile(r"^[ \t]*\tError Trace:\t", re.MULTILINE)
+_TESTIFY_LINE = re.compile(r"^[ \t]*\t(?P<label>[A-Z][\w ]*:|)[ ]*\t(?P<text>.*)$")
 _DROPPED = ("Error Trace:", "Test:")
 _MARKED = re.compile(r"^\s*\S+\.go:\d+: ")
 

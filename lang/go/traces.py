@@ -21,7 +21,7 @@ _RACE = re.compile(r"^={18}\nWARNING: DATA RACE\n(?P<report>.*?)^={18}(?:\n|\Z)"
 _ACCESS = re.compile(
     r"^(?P<what>(?:Previous )?(?:atomic )?(?:read|write)|Goroutine) .*?(?P<goroutine>\d+|main goroutine)\b", re.I
 )
-_RACED = re.compile(r"^\s*\S*testing\.go:\d+: race detected during execution of test$\n?", re.MULTILINE)
+_RACED = re.compile(r"^[ \t]*\S*testing\.go:\d+: race detected during execution of test$\n?", re.MULTILINE)
 _NOISE = re.compile(r"^(?:runtime: (?:sp=|goroutine stack exceeds)|\[signal SIG|exit status ).*\n?", re.MULTILINE)
 _REPANICKED = re.compile(r" \[recovered(?:, repanicked)?\]$", re.MULTILINE)
 
