@@ -56,7 +56,8 @@ class Comparison:
 
 def key_of(one: Diagnostic) -> tuple[str, str]:
     """Return what makes two findings the same: a line added above changes where it stands, not what it says."""
-    return (one.path, _POSITION.sub(":N", one.message))
+    # A server and a compiler break the same words into lines each in its own way.
+    return (one.path, _POSITION.sub(":N", " ".join(one.message.split())))
 
 
 Told = tuple[str, str, str]
