@@ -206,9 +206,14 @@ async def no_rule(case: Case, match: re.Match[str]) -> str:
     ]
     near = [path for path in (*made, *tree.files) if posixpath.basename(path) == name]
     near = near or difflib.get_close_matches(match["name"], made, n=2, cutoff=0.6)
-    directory = posixpath.dirname(relative_to_project(case.project, case.path))
-    told = joined([f"`{posixpath.relpath(path, directory or '.')}`" for path in near[:2]])
-    return f"From this directory it is {told}." if near else "Nothing in the project makes that file."
+    if not near:
+        return "Nothing in the project makes that file."
+    users = [file for file, text in tree.dune.items() if re.search(rf"(?<![\w./-])(?:[./]*/)?{re.escape(name)}", text)]
+    asking = next(
+        (file for file in users if posixpath.dirname(file) != posixpath.dirname(near[0])), users[0] if users else ""
+    )
+    told = joined([f"`{posixpath.relpath(path, posixpath.dirname(asking) or '.')}`" for path in near[:2]])
+    return f"In {case.within(asking)} write {told}." if asking else f"The project makes {joined(near[:2])}."
 
 
 async def no_language(case: Case, match: re.Match[str]) -> str:

@@ -22,7 +22,7 @@ async def clash(case: Case, match: re.Match[str]) -> str:
     if "module Base__" in one.want or "Hashtbl.Key.t" in one.want:
         return "Base's tables are made from their key's module: `Hashtbl.create (module String)`, ~size:16 if need be."
     if "->" in top(one.have) and "->" not in top(one.want) and not one.want.startswith("'"):
-        told = await _partial(one)
+        told = _negative(one) or await calls.partial(case, one.have)
         if told:
             return told
     told = _unapplied(one) or operand(one) or _base(one) or await _format(one) or _cmdliner(one)
@@ -32,15 +32,15 @@ async def clash(case: Case, match: re.Match[str]) -> str:
     return "\n".join(filter(None, [told or near, signature, _labels(one, signature)]))
 
 
-async def _partial(one: Clash) -> str:
-    """A call that lacks arguments, or that a negative number became a subtraction of."""
-    call = one.case.node("application_expression")
-    up = call.parent if call else None
-    right = up.child_by_field_name("right") if up is not None and up.type == "infix_expression" else None
-    if call and up and right and one.operator == "-" and re.search(r"-\d", one.case.source.text(up)):
-        mended = re.sub(r"-(\d[\w.]*)", r"(-\1)", one.case.words(up), count=1)
-        return f"`{one.case.words(up)}` is a subtraction: a negative argument has parentheses, `{mended}`."
-    return await calls.partial(one.case, one.have)
+def _negative(one: Clash) -> str:
+    """A call from which a negative argument became a subtraction: `f -1`."""
+    for node in one.case.nodes:
+        up = node.parent
+        text = one.case.words(up) if up is not None and up.type == "infix_expression" else ""
+        if node.type in ("application_expression", "value_path") and re.search(r"\s-\d", text):
+            mended = re.sub(r"-(\d[\w.]*)", r"(-\1)", text, count=1)
+            return f"`{text}` is a subtraction: a negative argument has parentheses, `{mended}`."
+    return ""
 
 
 def _unapplied(one: Clash) -> str:
