@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 SENTENCE_CHARACTERS = 110
 SIGNATURE_CHARACTERS = 160
@@ -16,6 +16,7 @@ _BLOCK = re.compile(r"^(?P<kind>const|var) \($")
 _MEMBER = re.compile(r"^\t(?P<names>\w+(?:, \w+)*)(?P<rest>[ (].*)?$")
 _EMBEDDED = re.compile(r"^\t\*?(?P<name>[\w.]+)(?:\[.*\])?(?:\s+(?:`.*|//.*))?$")
 _LINK = re.compile(r"\[(\*?(?:\w+\.)*[A-Z]\w*(?:\.\w+)?)\](?!\()")
+_EXPORTED = re.compile(r"(?<![\w.\"])[A-Z]\w*\b(?![\w(]| \w)")
 _SENTENCE = re.compile(r"^(.+?[.!?])(?:\s|$)")
 
 
@@ -62,9 +63,25 @@ class Package:
             found.extend(one for one in self.declarations if one.owner == name)
         return tuple(found)
 
+    def qualified(self, name: str) -> Package:
+        """Return the same as others have to write it: with the package's name before its types."""
+        types = {one.name for one in self.declarations if one.kind == "type" and one.exported}
+
+        def written(one: Declaration) -> Declaration:
+            head, rest = one.signature[: len(one.name)], one.signature[len(one.name) :]
+            if one.kind in ("type", "const"):
+                return one
+            return replace(one, signature=head + _EXPORTED.sub(lambda found: _with(name, found[0], types), rest))
+
+        return replace(self, declarations=tuple(map(written, self.declarations)))
+
     def named(self, name: str) -> Declaration | None:
         """Return the declaration with this name at the package's level."""
         return next((one for one in self.declarations if not one.owner and one.name == name), None)
+
+
+def _with(package: str, name: str, types: Collection[str]) -> str:
+    return f"{package}.{name}" if name in types else name
 
 
 def sentence(text: str) -> str:

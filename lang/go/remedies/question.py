@@ -21,6 +21,7 @@ _MAJOR = re.compile(r"/v\d+$|\.v\d+$")
 _TESTS = """grep -hE '^(func|type|var|const) ' "$1"/*_test.go"""
 _BODY = re.compile(r" \{.*$", re.MULTILINE)
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!<>~|])")
+_REPEATED = re.compile(r"\b(\w+) ([\w.*\[\]]+), (\w+) \2(?=[,)])")
 _RECEIVER = re.compile(r"^func \([^)]*\) ")
 
 
@@ -92,7 +93,8 @@ class Question:
             module = await self.module()
             own = bool(module) and (path == module or path.startswith(f"{module}/"))
         flags = ("-all", "-u", "-cmd") if own else ("-all",)
-        return read_package(path, await self.run("go", "doc", *flags, path)) if path else Package()
+        found = read_package(path, await self.run("go", "doc", *flags, path)) if path else Package()
+        return found if path.startswith(".") else found.qualified(package_name(path))
 
     async def own_package(self) -> Package:
         """Return what the finding's own package declares; for a finding in a test, with what its tests declare."""
@@ -195,5 +197,8 @@ def declared(symbol: Symbol) -> Declaration:
         text = f"{name}{text.removeprefix('func')}"
     elif not re.match(rf"(?:(?:type|var|const|field) )?{name}\b", text):
         text = f"{name} {text}".strip()
+    # gopls writes a type behind each parameter.
+    while (shorter := _REPEATED.sub(r"\1, \3 \2", text)) != text:
+        text = shorter
     doc = sentence(_ESCAPED.sub(r"\1", symbol.doc)).removeprefix(f"{name} ")
     return Declaration(name=name, kind=symbol.kind, signature=" ".join(text.split()), doc=doc)
