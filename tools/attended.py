@@ -27,7 +27,7 @@ class Patience:
     start_s: float = 300.0
     answer_s: float = 10.0
     """What a caller waits for an answer, unless it says otherwise."""
-    hang_s: float = 30.0
+    hang_s: float = 120.0
     """How long an analysis may think before it counts as hung; its caller has left by then."""
     pauses_s: tuple[float, ...] = (0.0, 0.5, 5.0, 20.0)
     """Before each start; after as many failures in a row it is given up."""
