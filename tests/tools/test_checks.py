@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -48,7 +48,7 @@ class Memory:
 @asynccontextmanager
 async def checks_of(
     container: Container, commit: Commit, lay_out: LayOut, store: Memory | None = None
-) -> AsyncIterator[Checks]:
+) -> AsyncGenerator[Checks]:
     lay_out(MODULE)
     base = commit()
     checks = Checks(container=container, languages=(Go(),), base_commit=base, store=store)

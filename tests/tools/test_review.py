@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
@@ -40,7 +40,7 @@ OCAML: Mapping[str, str] = {
 
 
 @asynccontextmanager
-async def reviewing(container: Container, languages: tuple[Go | OCaml, ...], base: str) -> AsyncIterator[Review]:
+async def reviewing(container: Container, languages: tuple[Go | OCaml, ...], base: str) -> AsyncGenerator[Review]:
     analyses = Analyses(container=container, languages=languages)
     checks = Checks(container=container, languages=languages, base_commit=base)
     review = Review(container=container, analyses=analyses, checks=checks)
