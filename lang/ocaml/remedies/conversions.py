@@ -72,7 +72,9 @@ def operand(one: Clash) -> str:
 def wrapper(one: Clash) -> str:
     """Options, results, references, promises: put into one or taken out of one."""
     have, want, text = one.have, one.want, one.words
-    if have.endswith(" option") and not want.endswith(" option"):
+    if have.endswith(" option") and want.endswith(" result"):
+        return f"An option among results: `Option.to_result ~none:error {text}` (`Result.to_option` back)."
+    if have.endswith(" option") and not want.endswith((" option", "->")) and "->" not in want:
         return f"It is an option: `match {text} with Some x -> … | None -> …`, or `Option.value {text} ~default:…`."
     if want.endswith(" option") and not have.endswith(" option"):
         return f"An option is expected: `Some {text}`."
@@ -90,7 +92,7 @@ def wrapper(one: Clash) -> str:
         )
     if want.endswith(" Lwt.t") and not have.endswith(" Lwt.t"):
         return f"A promise is expected: `Lwt.return {text}`, or Lwt.map instead of Lwt.bind."
-    if have.endswith(" Lwt.t") and not want.endswith(" Lwt.t"):
+    if have.endswith(" Lwt.t") and not want.endswith(" Lwt.t") and "->" not in want:
         return f"It is a promise: `let* x = {text} in …` (open Lwt.Syntax), or Lwt.bind, Lwt.map."
     if want == "exn" and have == "string":
         return f"raise takes an exception: `failwith {text}`, or `raise (Failure {text})`."

@@ -31,6 +31,8 @@ async def pattern_clash(case: Case, match: re.Match[str]) -> str:
         )
     if have.endswith(" option") or want.endswith(" option"):
         return "One side is an option: match `Some x` and `None`."
+    if {have, want} == {"string", "char"}:
+        return "A char's pattern has single quotes, 'a'; a string's has double quotes, \"a\"."
     return _outer(case)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from lang.analysis import Symbol
 from lang.ocaml.layout import relative_to_project
 from lang.ocaml.remedies.case import Case
-from lang.ocaml.remedies.equivalents import METHODS, TYPES
+from lang.ocaml.remedies.equivalents import FUNCTORS, METHODS, TYPES
 from lang.ocaml.remedies.merlin import Entry, plain
 from lang.ocaml.remedies.stanzas import Tree, joined
 from lang.ocaml.remedies.values import from_inside, mentioning
@@ -192,6 +192,10 @@ async def unbound_type(case: Case, match: re.Match[str]) -> str:
     module, _, last = name.rpartition(".")
     if not module and last in TYPES:
         return f"OCaml's type is {TYPES[last]}."
+    if module in FUNCTORS and last == "t":
+        made = FUNCTORS[module].split()[1]
+        parameter = "int " if module == "Map" else ""
+        return f"{module} only has functors: write `{FUNCTORS[module]}`, then `{parameter}{made}.t`."
     if module:
         types = [entry for entry in await case.members(module) if entry.kind == "Type"]
         return f"{module} has: {'; '.join(plain(entry.signature) for entry in types[:6])}" if types else ""

@@ -27,7 +27,7 @@ async def clash(case: Case, match: re.Match[str]) -> str:
             return told
     told = _unapplied(one) or operand(one) or _base(one) or await _format(one) or _cmdliner(one)
     told = told or wrapper(one) or _shape(one) or _records(one) or conversion(one)
-    near = "" if told else await _between(one)
+    near = "" if told else await _between(one) or await _definition(one)
     signature = await calls.around(case)
     return "\n".join(filter(None, [told or near, signature, _labels(one, signature)]))
 
@@ -104,6 +104,14 @@ async def _between(one: Clash) -> str:
         found += [entry.told(f"{module}.") for entry in members if plain(entry.signature) in wanted]
     counterpart = await _counterpart(one, have, want)
     return "\n".join(filter(None, [counterpart, *found[:3]]))
+
+
+async def _definition(one: Clash) -> str:
+    """What a record or variant type looks like, for one who wrote something else."""
+    if not re.fullmatch(r"[\w.']+", one.want) or "->" in one.have:
+        return ""
+    found = await shapes.type_of(one.case, one.want)
+    return found if re.search(r"= (?:\{|\[|[A-Z]\w* (?:of|\|)|[A-Z]\w*$)", found) else ""
 
 
 async def _counterpart(one: Clash, have: str, want: str) -> str:
@@ -196,10 +204,12 @@ def _shape(one: Clash) -> str:
     message = " ".join(one.case.message.split())
     if want == "unit" and "no else branch" in message:
         return f"An `if` without `else` gives unit: add `else …`, or drop the value {one.words}."
+    if (have, want) == ("bool", "unit") and re.match(r"[^=]*[^=<>!:]=[^=]", one.case.rest):
+        return "`=` compares: a reference is set by `r := v`, a mutable field by `r.f <- v`, an array by `a.(i) <- v`."
     if want == "unit" and ("left-hand side of a sequence" in message or "body of" in message):
         name = _callee_words(one)
         each = f"`{name[:-4]}.iter` does it for the effect alone; " if name.endswith(".map") else ""
-        return f"Its result is thrown away: {each}or `ignore (…)`, or `let _ = … in`."
+        return f"Its result is thrown away: {each}`ignore (…)`, or `let x = … in` to use it."
     lists = [node for node in one.case.nodes for up in ancestors(node) if up.type == "list_expression"]
     if " * " in have and " * " not in want and lists:
         return "A list's elements are parted by `;`: `[ 1; 2; 3 ]`; commas make a tuple."

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from lang.ocaml.remedies.case import Case, ancestors, arguments, callee
 from lang.ocaml.remedies.equivalents import DERIVERS, FUNCTORS, OPERATORS, RETIRED, VALUES, WORDS
-from lang.ocaml.remedies.merlin import Entry
+from lang.ocaml.remedies.merlin import Entry, plain
 from lang.ocaml.remedies.rewriters import derivers_in, missing_derivers
 from lang.ocaml.remedies.stanzas import Tree, capital
 from lang.ocaml.syntax import outline
@@ -171,12 +171,32 @@ async def _member(case: Case, path: str) -> str:
     members = await case.members(module)
     wanted = VALUES.get(path, ()) if not _shadowed(case, module) else ()
     known = await _known(case, wanted)
-    near = [entry.told(f"{module}.") for entry in _near(name, members)]
+    near = [entry.told(f"{module}.") for entry in [*_converting(module, name, members), *_near(name, members)]]
+    near = near or await _inside(case, module, name, members)
     told = list(dict.fromkeys([*known, *near]))[: max(len(known), _NEAR - len(known) + 1)]
     if not told:
         names = [entry.name for entry in members if entry.kind == "Value"]
         return f"{module} has: {', '.join(names[:25])}." if names else ""
     return f"{module} has no {name}. Near:\n" + "\n".join(told)
+
+
+def _converting(module: str, name: str, members: Sequence[Entry]) -> list[Entry]:
+    """For `to_string`, what leads from the module's type to string; for `of_string` the way back."""
+    way, _, kind = name.partition("_")
+    wanted = {"to": f"{module}.t -> {kind}", "of": f"{kind} -> {module}.t"}.get(way, "")
+    return [entry for entry in members if entry.kind == "Value" and plain(entry.signature) == wanted][:2]
+
+
+async def _inside(case: Case, module: str, name: str, members: Sequence[Entry]) -> list[str]:
+    """A value of that name in a module's own modules."""
+    inner = [f"{module}.{entry.name}" for entry in members if entry.kind == "Module"][:12]
+    answers = await case.questions.complete([f"{one}.{name}" for one in inner]) if inner else []
+    return [
+        entry.told(f"{one}.")
+        for one, entries in zip(inner, answers, strict=False)
+        for entry in entries
+        if entry.name == name and entry.kind == "Value"
+    ]
 
 
 def _shadowed(case: Case, module: str) -> bool:
