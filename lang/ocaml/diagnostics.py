@@ -185,7 +185,18 @@ def _message(lines: list[str]) -> str:
     text = _without_twins(text).replace("_build/default/", "").replace("/workspace_root/", "")
     # Which of the aliases that need it was built first is chance, and says nothing of the mistake.
     text = _REQUIRED.sub("", text)
-    return re.sub(r"^Hint:\s+", "Hint: ", text, flags=re.MULTILINE)
+    return _turned(re.sub(r"^Hint:\s+", "Hint: ", text, flags=re.MULTILINE))
+
+
+def _turned(text: str) -> str:
+    """A dependency cycle begun at its first member by name: dune begins anywhere, from run to run."""
+    head, *members = text.split("\n")
+    ring = [member.removeprefix("-> ").strip() for member in members]
+    if not head.startswith("Dependency cycle between:") or len(ring) < 3 or ring[0] != ring[-1]:
+        return text
+    at = ring.index(min(ring))
+    turned = [*ring[at:-1], *ring[: at + 1]]
+    return "\n".join([head, f"   {turned[0]}", *(f"-> {member}" for member in turned[1:])])
 
 
 def _without_twins(text: str) -> str:
