@@ -89,7 +89,9 @@ lay_out() {
     if [ -e "$1/.git/info/exclude" ]; then mkdir -p "$3/.git/info"; cp "$1/.git/info/exclude" "$3/.git/info/"; fi
     git -C "$3" -c core.hooksPath=/dev/null -c advice.detachedHead=false checkout --quiet --force --detach "$2"
     # The same times wherever a tree is laid out: tools remember tests by the times of the files that they read.
-    [ -z "$fresh" ] || git -C "$3" ls-files -z | (cd "$3" && xargs -0r touch --no-create --no-dereference -d @1000000000 --)
+    if [ -n "$fresh" ]; then
+        git -C "$3" ls-files -z | (cd "$3" && xargs -0r touch --no-create --no-dereference -d @1000000000 --)
+    fi
     git -C "$3" ls-tree -rz "$2" | { grep -z '^160000 ' || true; } | while IFS= read -r -d "" entry; do
         name=${entry#*$'\t'}
         read -r _ _ at _ <<<"$entry"
