@@ -30,6 +30,7 @@ GO_TEST_ANALYZERS = frozenset(
 """The part of vet that a plain `go test` fails on: errors here, where the rest of vet only warns."""
 
 _POSITION = re.compile(r"^(?:vet: )?(?P<path>[^\s:][^:\n]*\.\w+):(?P<line>\d+)(?::(?P<column>\d+))?: ?(?P<message>.*)$")
+_BESIDE = re.compile(r"(?<![\w./])(\./[\w./-]+\.go)(?=:\d)")
 _LINKER = re.compile(r"^[\w.]+·\w+: ")
 _TOO_MANY = "too many errors"
 ALL_ERRORS = "bactrian: all errors"
@@ -88,7 +89,7 @@ class Findings:
     def _diagnostic(self, opening: str, rest: list[str], package: str) -> Diagnostic:
         match = _POSITION.match(opening)
         message = match["message"] if match else _LINKER.sub("", opening.removeprefix("go: "))
-        whole = self.places.shorten("\n".join((message, *rest)).strip())
+        whole = _BESIDE.sub(self._relative, self.places.shorten("\n".join((message, *rest)).strip()))
         return Diagnostic(
             path=self.places.relative(match["path"]) if match else "",
             line=_number(match["line"]) if match else 0,
@@ -98,6 +99,9 @@ class Findings:
             source=self.source,
             package=package,
         )
+
+    def _relative(self, match: re.Match[str]) -> str:
+        return self.places.relative(match[1])
 
 
 def _grouped(lines: Iterable[str], *, in_package: bool) -> Iterator[tuple[str, list[str]]]:
