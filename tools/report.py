@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lang.base import Diagnostic, TestCase
+from lang.failures import Failure, folded
 from tools.check_report import PackageRow
 from tools.comparison import GONE, SKIPPED, Comparison, Told, told_as
 from tools.text import clean, lines_of, plural, shorten
@@ -93,7 +94,7 @@ def render(
     head = [headline(compared), table(compared)]
     room = _Room(limit=None if limit is None else limit - sum(map(len, head)))
     errors = [one for one in compared.errors if told_as(one) not in told]
-    failed = [case for case in compared.failures if told_as(case) not in told]
+    failed = folded([case for case in compared.failures if told_as(case) not in told])
     warnings = [one for one in compared.warnings if told_as(one) not in told]
     if compared.green and limit is not None:
         room.cut = len(warnings) > _GREEN_WARNINGS
@@ -105,7 +106,7 @@ def render(
         *head,
         "\n".join(str(each) for each in compared.regressions if each.how in UNSEEN or each.name == each.package),
         room.fill("", findings(errors, remedies or {}, places), "error", share),
-        room.fill("Failed tests:", [_case(case, whole=limit is None) for case in failed], "failed test", 1.0),
+        room.fill("Failed tests:", [_failure(each, whole=limit is None) for each in failed], "failed test", 1.0),
         room.fill("", [_note(note, whole=limit is None) for note in compared.notes], "note", 1.0),
         room.fill("Warnings:", findings(warnings, remedies or {}, places), "warning", 1.0),
         _still([one for one in (*compared.errors, *compared.failures) if told_as(one) in told]),
@@ -187,11 +188,13 @@ def _diagnostic(one: Diagnostic) -> str:
     return f"{place}: {message}" if place else message
 
 
-def _case(case: TestCase, *, whole: bool) -> str:
+def _failure(failure: Failure, *, whole: bool) -> str:
+    case = failure.case
     place = f" ({case.path}:{case.line})" if case.path and case.line else f" ({case.path})" if case.path else ""
     lines = lines_of(clean(case.output).strip("\n"))
     shown = lines if whole else _middle(lines, _HEAD_LINES, _TAIL_LINES)
-    return "\n".join([f"--- {case.package} {case.name}{place}", *(f"    {line}" for line in shown)])
+    lines = [f"--- {case.package} {case.name}{place}", *(f"    {line}" for line in shown)]
+    return "\n".join([*lines, *([f"    {failure.count}"] if failure.alike else [])])
 
 
 def _note(note: str, *, whole: bool) -> str:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from containers.base import Container
+from containers.base import Container, ContainerDied
 from containers.git import RepositoryError
 from lang.base import Diagnostic, FileEdit
 from tools.analyses import Analyses
@@ -179,7 +179,7 @@ class Review:
             for task in tasks.values():
                 task.cancel()
             await asyncio.gather(*tasks.values(), return_exceptions=True)
-        return {one: task.result() for one, task in tasks.items() if not task.cancelled() and task.exception() is None}
+        return {one: _remedy(task) for one, task in tasks.items() if not task.cancelled()}
 
     async def _check(self, on_output: Callable[[str], None]) -> tuple[Checked | None, str]:
         try:
@@ -214,6 +214,16 @@ class Review:
         argv = ["git", "cat-file", "blob", f"{tree}:{path}"]
         shown = await self.container.exec(argv, limit_bytes=8 << 20)
         return shown.stdout.text() if shown.exit_code == 0 else None
+
+
+def _remedy(task: asyncio.Task[str]) -> str:
+    """Return a remedy. A fault in finding it is said, and costs nothing else; the container's death is raised."""
+    error = task.exception()
+    if error is None:
+        return task.result()
+    if isinstance(error, ContainerDied):
+        raise error
+    return f"(no remedy: {type(error).__name__}: {error}; this is a fault in Bactrian)"
 
 
 def _said_of(edit: FileEdit, now: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Collection, Sequence
 
-from lang.analysis import Bench, Place, Symbol
+from lang.analysis import AnalysisUnavailable, Bench, Place, Symbol
 from lang.base import Diagnostic, FileEdit, Project, Step
 from lang.ocaml import polishing
 from lang.ocaml.diagnostics import PACKAGE_MARK, packages_of, parse_text
+from lang.ocaml.layout import in_workspace
 from lang.ocaml.lookup import Lookup
 from lang.ocaml.merlin import Merlin, WatchedBench
 from lang.ocaml.remedies import remedy
@@ -20,6 +22,11 @@ _PACKAGES = rf"""
 find . \( -name _build -o -name _opam -o -name duniverse -o -name node_modules -o -name '.?*' \) -prune \
     -o -type f -name dune -print 2>/dev/null | sed 's,/dune$,,; s,^\./,,; s,^,{PACKAGE_MARK},'
 """
+
+_NOT_SEEN = re.compile(
+    r"File unavailable: (?P<path>\S+)|Module \"?(?P<module>\w+)\"? doesn't exist|"
+    r"Library \"(?P<library>[\w.-]+)\" not found"
+)
 
 _READ_FILES = 4
 """In so many files merlin looks for more errors; it takes some ten milliseconds for each."""
@@ -62,6 +69,7 @@ class OCamlAnalysis:
         if self._found is None:
             text = await self._watch.build(CHECK)
             found = parse_text(self._project, text, await self._known_packages())
+            await self._look_again(found)
             self._found = tuple(sorted({*found, *await self._further(found)}))
         return self._found
 
@@ -117,6 +125,23 @@ class OCamlAnalysis:
         """End dune and merlin."""
         await self._watch.close()
         await self._merlin.stop()
+
+    async def _look_again(self, found: Sequence[Diagnostic]) -> None:
+        """A watching dune loses a directory that was removed and made again: raise AnalysisUnavailable then."""
+        for one in found:
+            match = _NOT_SEEN.match(one.message)
+            if match and await self._is_there(one.path, match):
+                raise AnalysisUnavailable(f"dune has lost sight of {match[0].split()[-1]}")
+
+    async def _is_there(self, path: str, missing: re.Match[str]) -> bool:
+        """Whether what dune misses is in the tree."""
+        if missing["library"]:
+            script = r"""grep -rqE --include=dune --exclude-dir=_build "\\((public_)?name +$1\\)" ."""
+            step = Step(argv=("sh", "-c", script, "sh", missing["library"]), cwd=self._project.root, timeout_s=10.0)
+            return (await self._bench.run(step)).exit_code == 0
+        file = f"{posixpath.dirname(path)}/{(missing['module'] or '').lower()}.ml"
+        named = missing["path"]
+        return await self._bench.read(in_workspace(self._project, named) if named else file) is not None
 
     async def _built(self) -> None:
         """Merlin knows other files by what dune made of them."""

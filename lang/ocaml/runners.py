@@ -253,7 +253,7 @@ def _changes(lines: list[str], path: str) -> str:
         elif not line.startswith((" ", "@@")):
             shown.append(line)
     head = excerpt(["the output is not what the test expects (- expected, + received):", *shown], _OUTPUT_LINES - 1)
-    return f"{head}\naccept: dune promote {path}" if path and shown else head
+    return f"{head}\naccept: dune test; dune promote {path}" if path and shown else head
 
 
 def _number(digits: str) -> int:

@@ -85,7 +85,8 @@ async def refused(call: Call, workspace: Path, name: str, version: str = "") -> 
 async def test_a_library_is_installed_recorded_and_used(call: Call, context: ToolContext, workspace: Path):
     added = await call("add_dependency", name="greeting")
     assert added.content.startswith(
-        "Added greeting 1.0. opam put it into the switch bactrian.\n\ndune-project +1 -1\n-  (depends ocaml))\n+  (depends ocaml greeting))\n"
+        "Added greeting 1.0. opam put it into the switch bactrian.\n\n"
+        "dune-project +1 -1\n-  (depends ocaml))\n+  (depends ocaml greeting))\n"
         "lib/dune +2 -1\n-  (name app))\n+  (name app)\n+  (libraries greeting))\n\nlibrary greeting"
     )
     assert "val greet : string -> string" in added.content

@@ -91,7 +91,7 @@ def test_a_crashed_test_program_is_a_problem_too():
 def test_floods_are_cut_counted_and_kept_whole():
     errors = tuple(error(f"a/file{number}.go", number + 1, f"undefined: thing{number} " * 5) for number in range(200))
     lines = "".join(f"line {number}\n" for number in range(500))
-    cases = tuple(case(f"Test{number}", "failed", output=lines) for number in range(40))
+    cases = tuple(case(f"Test{number}", "failed", output=f"{'x' * number}\n{lines}") for number in range(40))
     build = BuildReport(ok=False, diagnostics=errors, packages=("m/a",), failed=("m/a",))
     report = check(build, None, TestReport(ok=False, cases=cases))
     rendered = render(alone(report))

@@ -36,7 +36,9 @@ async def adapter(question: Question, expression: str, interface: str) -> str:
 
 async def methods(question: Question, package: Package, name: str, depth: int = _DEPTH) -> list[Declaration]:
     """Return an interface's methods, those of the interfaces it embeds included."""
-    found = [one for one in package.declarations if one.owner == name and one.kind == "method"]
+    # An embedded interface may be listed among the methods, as a name alone.
+    declared = (one for one in package.declarations if one.owner == name and one.kind == "method")
+    found = [one for one in declared if "(" in one.signature]
     for outer, embedded in package.embedded:
         if outer != name or not depth:
             continue

@@ -45,7 +45,8 @@ def nearest(wanted: str, declarations: Iterable[Declaration], least: float = LEA
     best = max((ratio for ratio, _ in scored), default=0.0)
     least = max(least, best - (_SPREAD if best < CLEAR_LIKENESS else _SPREAD / 2))
     likely = sorted((pair for pair in scored if pair[0] >= least), key=lambda pair: -pair[0])
-    return [one for _, one in likely[:SHOWN]]
+    # Files for other systems declare the same once more.
+    return list({one.signature: one for _, one in likely}.values())[:SHOWN]
 
 
 def listing(title: str, near: Sequence[Declaration], others: Collection[Declaration] = ()) -> str:

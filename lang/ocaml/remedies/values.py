@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import re
 from collections.abc import Sequence
 
 from lang.ocaml.remedies.case import Case, ancestors, arguments, callee
 from lang.ocaml.remedies.equivalents import DERIVERS, FUNCTORS, OPERATORS, RETIRED, VALUES, WORDS
 from lang.ocaml.remedies.merlin import Entry, plain
+from lang.ocaml.remedies.nearness import near
 from lang.ocaml.remedies.rewriters import derivers_in, missing_derivers
 from lang.ocaml.remedies.stanzas import Tree, capital
 from lang.ocaml.syntax import outline
@@ -94,14 +94,14 @@ async def _common(case: Case, name: str, opened: str) -> list[str]:
     common = (*beside[:4], *_COMMON)
     prefixes = [f"{opened}." if opened else "", *(f"{module}." for module in common)]
     scope, *modules = await case.questions.complete(prefixes)
-    near = [entry.told(f"{opened}." if opened else "") for entry in _near(name, scope)]
+    close = [entry.told(f"{opened}." if opened else "") for entry in near(name, scope)]
     same = [
         entry.told("" if module == "Stdlib" else f"{module}.")
         for module, entries in zip(common, modules, strict=False)
         for entry in entries
         if entry.name == name and entry.kind == "Value"
     ]
-    return [*same[:3], *near]
+    return [*same[:3], *close]
 
 
 async def _elsewhere(case: Case, name: str) -> list[str]:
@@ -171,9 +171,9 @@ async def _member(case: Case, path: str) -> str:
     members = await case.members(module)
     wanted = VALUES.get(path, ()) if not _shadowed(case, module) else ()
     known = await _known(case, wanted)
-    near = [entry.told(f"{module}.") for entry in [*_converting(module, name, members), *_near(name, members)]]
-    near = near or await _inside(case, module, name, members)
-    told = list(dict.fromkeys([*known, *near]))[: max(len(known), _NEAR - len(known) + 1)]
+    close = [entry.told(f"{module}.") for entry in [*_converting(module, name, members), *near(name, members)]]
+    close = close or await _inside(case, module, name, members)
+    told = list(dict.fromkeys([*known, *close]))[: max(len(known), _NEAR - len(known) + 1)]
     if not told:
         names = [entry.name for entry in members if entry.kind == "Value"]
         return f"{module} has: {', '.join(names[:25])}." if names else ""
@@ -255,19 +255,6 @@ async def _derived(case: Case, module: str, name: str) -> str:
             return ""
     wanted = [word for word in derivers_in(text) if word in DERIVERS]
     return await missing_derivers(case, path, wanted) if wanted else ""
-
-
-def _near(name: str, entries: Sequence[Entry]) -> list[Entry]:
-    values = {
-        entry.name: entry for entry in entries if entry.kind in ("Value", "Label", "Method") and "__" not in entry.name
-    }
-    close = difflib.get_close_matches(name, values, n=_NEAR, cutoff=0.7)
-    parts = {part for part in re.split(r"_|\d", name) if len(part) > 2}
-    close += [
-        one for one in values if len(name) > 3 and (one.startswith(name) or (name.startswith(one) and len(one) > 3))
-    ]
-    close += [one for one in values if parts and parts & set(one.split("_"))]
-    return [values[one] for one in list(dict.fromkeys(close))[:_NEAR]]
 
 
 def _inner(case: Case) -> str:
