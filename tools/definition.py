@@ -9,7 +9,7 @@ from lang.analysis import Symbol
 from lang.syntax import squeezed
 from tools.base import ToolContext, ToolResult, ToolSpec
 from tools.sources import texts
-from tools.symbols import located, look_up, missing
+from tools.symbols import SYMBOL, located, look_up, missing
 from tools.text import brief, lines_of, shorten
 
 _LIMIT_LINES = 80
@@ -23,12 +23,7 @@ class Definition:
     spec = ToolSpec(
         name="definition",
         description="Where a symbol (Server.Stop, Lib.Mod.f, file:Name) is defined, and its source.",
-        parameters={
-            "type": "object",
-            "properties": {"symbol": {"type": "string"}},
-            "required": ["symbol"],
-            "additionalProperties": False,
-        },
+        parameters=SYMBOL,
         effect="read",
     )
 

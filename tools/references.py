@@ -12,7 +12,7 @@ from lang.base import Language
 from lang.names import last
 from tools.base import ToolContext, ToolError, ToolResult, ToolSpec
 from tools.sources import holding, outlines, texts
-from tools.symbols import BY_SYNTAX, Meaning, look_up, missing
+from tools.symbols import BY_SYNTAX, SYMBOL, Meaning, look_up, missing
 from tools.text import brief, lines_of, plural, shorten
 
 _LIMIT_LINES = 120
@@ -27,12 +27,7 @@ class References:
     spec = ToolSpec(
         name="references",
         description="Every use of a symbol by file, tests last.",
-        parameters={
-            "type": "object",
-            "properties": {"symbol": {"type": "string"}},
-            "required": ["symbol"],
-            "additionalProperties": False,
-        },
+        parameters=SYMBOL,
         effect="read",
     )
 

@@ -7,6 +7,7 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from typing import Any
 
 from lang.analysis import Analysis, AnalysisUnavailable, Symbol
 from lang.base import Language
@@ -16,6 +17,14 @@ from tools.files import missing as file_missing
 from tools.paths import readable
 from tools.sources import holding, outlines, owner, texts
 from tools.tree import files
+
+SYMBOL: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {"symbol": {"type": "string"}},
+    "required": ["symbol"],
+    "additionalProperties": False,
+}
+"""The parameters of a tool that takes a symbol's name."""
 
 BY_SYNTAX = "[by syntax only]"
 _CANDIDATES = 20
