@@ -107,6 +107,15 @@ exit "$code"
 OPAM_FILES = r"""
 grep -qs '(generate_opam_files' dune-project || exit 0
 names=$(tr '\n' ' ' <dune-project | grep -o '(package *(name *[^)]*)' | sed 's/.*(name *//; s/ *)$/.opam/')
-[ -z "$names" ] || dune build --root . $names
+for name in $names; do
+    if dune build --root . --display quiet "$name.generated" 2>/dev/null; then
+        cmp -s "_build/default/$name.generated" "$name" || cat "_build/default/$name.generated" >"$name"
+    else
+        dune build --root . --display quiet "$name"
+    fi
+done
 """
-"""Writes the opam file of every package, where the project wants dune to."""
+"""Writes the opam file of every package, where the project wants dune to.
+
+From dune language 3.24 or so on dune leaves that to a promotion of what `NAME.opam.generated` holds.
+"""
