@@ -57,7 +57,9 @@ class Judge:
             return Judged(verdict=verdict, final=True, feedback="Done: everything is green.")
         self._red_times = self._red_times + 1 if checked.tree == self._red_tree else 1
         self._red_tree = checked.tree
-        told = feedback(verdict, checked.comparison, await self.feedback.review.in_words(checked.comparison))
+        review = self.feedback.review
+        words = await review.in_words(checked.comparison)
+        told = feedback(verdict, checked.comparison, "\n\n".join(filter(None, (words, review.base_in_words()))))
         return Judged(verdict=verdict, final=self._red_times >= STUCK_LIMIT, feedback=told)
 
     async def _check(self) -> tuple[Checked, Verdict]:

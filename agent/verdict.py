@@ -6,6 +6,7 @@ and tests of new code exist and ran. What was red at the base and is red in the 
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -40,6 +41,7 @@ def judge(base: CheckReport, compared: Comparison, changes: TreeDifference, lang
         reasons.append(f"there is no project to build ({files})")
     reasons += compared.problems
     reasons += _missing_tests(base, work, changes, languages)
+    reasons += _unrun_tests(compared, changes, languages)
     unique = tuple(dict.fromkeys(reasons))
     rows = tuple(_row(row, compared.regressions) for row in work.rows)
     return Verdict(green=not unique, rows=rows, reasons=unique, old_problems=compared.old)
@@ -86,6 +88,30 @@ def _missing_tests(
         tests = [path for path in written if language.is_test(path)]
         if added and not tests and all(_test(case) in known for case in ran):
             yield f"there are no tests{where} of {', '.join(added[:3])}"
+
+
+def _unrun_tests(compared: Comparison, changes: TreeDifference, languages: Sequence[Language]) -> Iterator[str]:
+    """Say which tests that were written could not run, because something was red in their package before."""
+    tests = [path for path in (*changes.added, *changes.modified) if any(each.is_test(path) for each in languages)]
+    for project in compared.report.projects:
+        for row in project.rows:
+            ran = row.passed + row.failed + row.skipped
+            here = [path for path in tests if _is_package(row.package, path, project.project.root)]
+            if here and row.build == "failed" and not ran and row.package not in compared.red:
+                named = ", ".join(here[:3])
+                yield f"{named} did not run: {row.package} does not build, as before you{_why(project, row)}"
+
+
+def _is_package(package: str, path: str, root: str) -> bool:
+    """Whether a file lies in a package, which is named by its directory or by a path that ends like it."""
+    directory = posixpath.dirname(path) or "."
+    inner = posixpath.relpath(directory, root)
+    return package == directory or (inner != "." and package.endswith(f"/{inner}"))
+
+
+def _why(project: ProjectReport, row: PackageRow) -> str:
+    mine = [one for one in project.diagnostics if one.package == row.package and one.severity == "error"]
+    return f" ({mine[0].path}:{mine[0].line}: {mine[0].message.splitlines()[0]})" if mine else ""
 
 
 def _home(path: str, project: ProjectReport, work: CheckReport) -> str:

@@ -20,6 +20,7 @@ _GREEN_WARNINGS = 10
 PLACES = 5
 """How many places of one repeated message are named."""
 _STILL = 10
+_ROWS_SPARED = 2
 UNSEEN = (GONE, SKIPPED)
 """Regressions that no error and no failed test shows."""
 
@@ -91,7 +92,8 @@ def render(
 
     `remedies` go below their errors. What is in `told` was shown before: only its place is.
     """
-    head = [headline(compared), table(compared)]
+    # Of one or two packages the findings tell as much.
+    head = [headline(compared), *([table(compared)] if len(compared.red) > _ROWS_SPARED else [])]
     room = _Room(limit=None if limit is None else limit - sum(map(len, head)))
     errors = [one for one in compared.errors if told_as(one) not in told]
     failed = folded([case for case in compared.failures if told_as(case) not in told])

@@ -15,7 +15,7 @@ from lang.base import Diagnostic, FileEdit
 from tools.analyses import Analyses
 from tools.base import Change
 from tools.checks import Checked, Checks
-from tools.comparison import Comparison, Told, new_findings, told_as
+from tools.comparison import Comparison, Told, alone, new_findings, told_as
 from tools.diff import change, changed_lines
 from tools.paths import file_errors
 from tools.report import findings, headline, render
@@ -30,6 +30,7 @@ _POLISH_S, _SETTLE_S = 5.0, 30.0
 _REMEDIES = 8
 """How many findings of one answer get a remedy: the first are those that the others follow from."""
 _REMEDIES_S = 6.0
+_BASE_PROBLEMS = 5
 _POLISHED_LINES = 24
 
 
@@ -62,6 +63,7 @@ class Review:
     _seen: str = ""
     """The tree at the end of the last review."""
     _written: set[str] = field(default_factory=set[str])
+    _base_told: bool = False
     _waiting: set[str] = field(default_factory=set[str])
     """Written while no analysis was ready to polish it."""
 
@@ -90,7 +92,7 @@ class Review:
         for path, text in (await self._told(errors or new)).items():
             by_path[path] = f"{by_path[path]}\n{text}" if path in by_path else text
         rest = [by_path.pop(path) for path in list(by_path) if path not in paths]
-        rest += [found.note] if found.note else []
+        rest += [self.base_in_words(), found.note]
         checked: Checked | None = None
         if check and not errors:
             checked, told = await self._check(on_output)
@@ -134,6 +136,16 @@ class Review:
         if done:
             await self.analyses.changed(done)
         return done
+
+    def base_in_words(self) -> str:
+        """Say what was red at the base, once, as soon as that is known; empty otherwise."""
+        base = self.checks.base_now()
+        if base is None or self._base_told:
+            return ""
+        self._base_told = True
+        problems = alone(base).problems
+        more = f"; and {len(problems) - _BASE_PROBLEMS} more" if len(problems) > _BASE_PROBLEMS else ""
+        return f"Red before you, and not yours: {'; '.join(problems[:_BASE_PROBLEMS])}{more}." if problems else ""
 
     async def in_words(self, compared: Comparison) -> str:
         """Return a check for the model: what is new with its remedies, what was told before by its place alone."""

@@ -189,3 +189,18 @@ def test_feedback_says_what_the_check_does_not() -> None:
     assert feedback(verdict(work), alone(work), "THE REPORT") == "Not done yet.\n\nTHE REPORT"
     many = replace(red, reasons=tuple(f"reason {number}" for number in range(20)))
     assert "- and 8 more" in feedback(many, alone(work), "")
+
+
+def test_tests_that_were_written_but_could_not_run_for_an_old_error_are_not_enough() -> None:
+    broken = error(path="a/old_test.go", message="undefined: gone")
+    base, work = (
+        report(case("TestB", package="m/b"), errors=(broken,)),
+        report(case("TestB", package="m/b"), errors=(broken,)),
+    )
+    changes = TreeDifference(added=("a/a_test.go",), modified=("a/a.go",), deleted=())
+    found = verdict(work, base, changes)
+    assert found.reasons == (
+        "a/a_test.go did not run: m/a does not build, as before you (a/old_test.go:3: undefined: gone)",
+    )
+    elsewhere = TreeDifference(added=("b/b_test.go",), modified=("a/a.go",), deleted=())
+    assert verdict(work, base, elsewhere).green

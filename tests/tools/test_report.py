@@ -56,11 +56,6 @@ def test_red_build_and_tests():
     assert render(alone(report)).text == (
         "Red: 1 of 3 packages failed to build, 1 of 3 tests failed, 2.3 s.\n"
         "\n"
-        "package  build   vet  tests\n"
-        "m/a      failed  -    -\n"
-        "m/b      ok      ok   1 failed, 1 passed\n"
-        "1 other package: nothing new.\n"
-        "\n"
         "a/a.go:12:2: undefined: foo\n"
         "  have this\n"
         "  want that\n"
@@ -68,6 +63,12 @@ def test_red_build_and_tests():
         "Failed tests:\n"
         "--- m/b TestB (a_test.go:7)\n"
         "        b_test.go:7: got 1, want 2"
+    )
+    assert table(alone(report)) == (
+        "package  build   vet  tests\n"
+        "m/a      failed  -    -\n"
+        "m/b      ok      ok   1 failed, 1 passed\n"
+        "1 other package: nothing new."
     )
     assert report.problems == ("m/a does not build", "m/b: TestB fails")
 
