@@ -65,6 +65,7 @@ def _parts(findings: Findings) -> Iterator[str]:
     path, text = findings.rules
     if text.strip():
         yield _file(path, _cut(text, RULES_CHARACTERS))
+    yield "\n".join(findings.code.notes)
     yield from (_file(path, text) for path, text in findings.code.texts.items())
     yield from (_declarations(path, symbols) for path, symbols in findings.code.outlines.items() if symbols)
     yield from (_file(f"{each.path} from line {each.first_line}", each.text) for each in findings.code.excerpts)
