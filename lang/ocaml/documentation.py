@@ -68,6 +68,8 @@ def _remember(answers: Answers, kind: str, argument: str) -> None:
         answers.values.append(" ".join(argument.split()))
     elif kind == "place":
         answers.places.append(argument)
+    elif kind == "part":
+        answers.parts.append(argument)
     elif kind == "library":
         name, _, version = argument.partition(" ")
         version = "" if version in ("n/a", "[unspecified]") else version

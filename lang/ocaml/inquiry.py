@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DOCUMENT = r"""
-symbol=$1 top=$2 mode=$3
+symbol=$1 top=$2 mode=$3 parts=${4:-$1} inner=${5:-}
 m() { printf '%s' "$buffer" | timeout 60 ocamlmerlin single "$@" -filename bactrian_query.ml $paths 2>/dev/null; echo; }
 complete() { printf 'bactrian-complete: %s\n' "$1"; m complete-prefix -position 1:0 -prefix "$1" -doc y; }
 capital() { printf '%s%s' "$(printf '%s' "$1" | cut -c1 | tr 'a-z' 'A-Z')" "$(printf '%s' "$1" | cut -c2-)"; }
@@ -47,9 +47,17 @@ version_of() {
 }
 package() {
     printf 'bactrian-library: %s %s\n' "$symbol" "$(version_of "$symbol")"
-    directory=$(ocamlfind query "$symbol" 2>/dev/null) || return 1
-    add_package "$symbol"
+    ocamlfind query "$symbol" >/dev/null 2>&1 || return 1
     left=16
+    for part in $parts; do part "$part"; done
+    for each in $inner; do
+        printf 'bactrian-complete: %s.\n' "$each"; m complete-prefix -position 1:0 -prefix "$each."
+    done
+}
+part() {
+    directory=$(ocamlfind query "$1" 2>/dev/null) || return 0
+    [ "$1" = "$symbol" ] || printf 'bactrian-part: %s\n' "$1"
+    add_package "$1"
     for name in $(find "$directory" -maxdepth 1 -name '*.cmi' ! -name '*__*' 2>/dev/null |
         sed 's,.*/,,; s,\.cmi$,,' | sort | head -n 12); do
         name=$(capital "$name")
@@ -127,7 +135,8 @@ if [ -z "$found" ]; then
 fi
 exit 0
 """
-"""Arguments: the symbol, its first component, `module` or `library`.
+"""Arguments: the symbol, its first component, `module` or `library`; for a library, those to show and modules inside of
+their own whose deprecated names are asked for.
 
 Prints merlin's answers as JSON, each after a line that names its question.
 """

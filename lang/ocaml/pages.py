@@ -7,9 +7,10 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 
-from lang.ocaml.signature import Item, Signature, brief
+from lang.ocaml.briefs import brief
+from lang.ocaml.signature import Item, Signature
 
-LIBRARY_CHARACTERS = 4_000
+LIBRARY_CHARACTERS = 3_800
 _PAGE_LINES = 120
 _COMMENT_CHARACTERS = 150
 _MODULE_CHARACTERS = 2_500
@@ -36,6 +37,8 @@ class Answers:
     symbol: str
     library: tuple[str, str] | None = None
     """A library's name and version; the version is empty where it isn't known."""
+    parts: list[str] = field(default_factory=list[str])
+    """Other libraries that are shown for it or beside it."""
     entries: dict[str, list[Entry]] = field(default_factory=dict[str, list[Entry]])
     """What begins with a prefix."""
     comments: dict[str, str] = field(default_factory=dict[str, str])
@@ -66,7 +69,8 @@ def _library_page(answers: Answers) -> str:
     if answers.names or not (answers.signatures or version):
         return ""
     modules = [module for module in answers.signatures if "." not in module]
-    head = f"library {name} {version}".rstrip() + f", modules: {', '.join(modules) or 'none of its own'}"
+    parts = f", here with {', '.join(answers.parts)}" if answers.parts else ""
+    head = f"library {name} {version}".rstrip() + f"{parts}, modules: {', '.join(modules) or 'none of its own'}"
     deprecated = {
         f"{prefix}{each.name}" for prefix, found in answers.entries.items() for each in found if each.deprecated
     }

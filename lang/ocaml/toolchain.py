@@ -9,6 +9,7 @@ from lang.base import BuildReport, Documentation, Project, Scope, Step, StepOutp
 from lang.ocaml import (
     diagnostics,
     documentation,
+    essentials,
     inquiry,
     layout,
     libraries,
@@ -187,7 +188,7 @@ class OCaml:
     def exports(self, project: Project, name: str) -> Step:
         """A library's modules and what they hold."""
         library = libraries.library(name)
-        return _step(project, inquiry.DOCUMENT, library, library, "library")
+        return _library(project, library, library)
 
     def documentation(self, project: Project, symbol: str) -> tuple[Step, ...]:
         """Ask merlin, for libraries that the project doesn't use yet too; a lower-case word may be library or value."""
@@ -195,11 +196,16 @@ class OCaml:
         module = _step(project, inquiry.DOCUMENT, word, top, "module")
         if kind == "module":
             return (module,)
-        return (module, _step(project, inquiry.DOCUMENT, word, top, "library"))
+        return (module, _library(project, word, top))
 
     def parse_documentation(self, symbol: str, output: StepOutput) -> Documentation:
         """See `documentation.parse_documentation`."""
         return documentation.parse_documentation(symbol, output)
+
+
+def _library(project: Project, word: str, top: str) -> Step:
+    shown = (" ".join(essentials.parts(word)), " ".join(essentials.inner_modules(word)))
+    return _step(project, inquiry.DOCUMENT, word, top, "library", *filter(None, shown))
 
 
 def _can_be_formatted(path: str) -> bool:

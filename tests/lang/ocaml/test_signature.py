@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lang.ocaml.signature import Signature, brief, parse
+from lang.ocaml.briefs import brief
+from lang.ocaml.signature import Signature, parse
 
 PRINTED = """\
 sig
@@ -76,7 +77,7 @@ def test_families_and_repetitions_are_named_only() -> None:
         "val make : unit -> t",
         "val is_a : t -> bool",
         "  likewise is_{b c d e f}",
-        "module Lib.Same: much as Lib",
+        "much as Lib: Lib.Same",
     ]
 
 
@@ -92,3 +93,37 @@ def test_deprecated_items_are_left_out() -> None:
     told = brief({"Lib": parsed("sig\n  val old : int\n  val fresh : int\n  val newer : int\nend")}, 500, {"Lib.old"})
     assert "old" not in told
     assert "val fresh : int" in told
+
+
+def test_modules_inside_are_told_by_their_full_names_the_essential_ones_first() -> None:
+    manual = "\n".join(f"      val s_{name} : string" for name in ("a", "b", "c", "d", "e"))
+    arguments = """\
+      type 'a t
+      val doc_quote : string -> string
+      val value : 'a t -> 'a
+      val info : ?a:int -> ?b:int -> ?c:int -> ?d:(int -> int) -> string list -> int t
+      val flag : ?a:int -> ?b:int -> ?c:int -> ?d:(int -> int) -> int t -> bool t
+      val ( & ) : ('a -> 'b) -> 'a -> 'b"""
+    printed = f"sig\n  module Manpage :\n    sig\n{manual}\n    end\n  module Arg :\n    sig\n{arguments}\n    end\nend"
+    assert brief({"Cmdliner": parsed(printed)}, 4_000).splitlines() == [
+        "module Cmdliner.Arg",
+        "type 'a t",
+        "val info : ?a ?b ?c ?d -> string list -> int t",
+        "val flag : ?… -> int t -> bool t",
+        "val value : 'a t -> 'a",
+        "val (&) : ('a -> 'b) -> 'a -> 'b",
+        "  also doc_quote",
+        "module Cmdliner.Manpage: s_a s_b s_c s_d s_e",
+    ]
+
+
+def test_a_module_that_others_mention_comes_before_one_of_constants() -> None:
+    constants = parsed("sig\n" + "\n".join(f"  val c{n} : int" for n in range(8)) + "\nend")
+    tree = parsed("sig\n  type t\n  val add : t -> int -> t\n  val size : t -> int\nend")
+    users = parsed("sig\n  val show : Tree.t -> string\n  val hide : Tree.t -> unit\nend")
+    told = brief({"Lib.Numbers": constants, "Lib.Tree": tree, "Lib.Users": users}, 4_000)
+    assert told.index("module Lib.Tree") < told.index("module Lib.Numbers")
+
+
+def test_operators_keep_their_names() -> None:
+    assert [item.name for item in parsed("sig\n  val ( <*> ) : ('a -> 'b) t -> 'a t -> 'b t\nend").items] == ["(<*>)"]
