@@ -32,6 +32,8 @@ EXCERPT_LINES = 8
 REASONS = 12
 LINE = 240
 """Characters of a line of output or of a diff; generated ones have many thousands."""
+MOST_ROWS = 12
+"""A table with more packages shows only those that are not well."""
 TABLE_WIDTH = 60
 """Narrower than this a table of packages is no longer readable."""
 SHORT = 60
@@ -224,9 +226,19 @@ def check(event: CheckFinished) -> RenderableType:
     reasons = "\n".join(one_line(reason) for reason in dict.fromkeys((*event.reasons, *broken)))
     return Group(
         line,
-        *([verdict(event.rows)] if event.rows else []),
+        *_rows(event.rows),
         *([excerpt(reasons, style="red", limit=REASONS)] if reasons else []),
     )
+
+
+def _rows(rows: Sequence[VerdictRow]) -> list[RenderableType]:
+    """The table; of many packages those that are not well, and a count."""
+    shown = rows
+    if len(rows) > MOST_ROWS:
+        shown = [row for row in rows if "failed" in (row.build, row.vet) or row.failed or row.regressions]
+    left = len(rows) - len(shown)
+    more = [indented(Text(f"{plural(left, 'other package')}: ok", "dim"))] if left else []
+    return [*([verdict(shown)] if shown else []), *more]
 
 
 def saved(event: WorkSaved) -> Text:

@@ -128,7 +128,7 @@ async def test_what_can_not_be_kept_is_cut_all_the_same(call: Call, lay_out: Lay
     lay_out({**MODULE, "b/b.go": long, "b/b_test.go": f'package b\n\nimport "testing"\n\n{failing}'})
     await call("bash", command="rm -rf /tmp/bactrian && touch /tmp/bactrian")
     assert "The rest can't be kept: /tmp takes no more" in (await call("test")).content
-    assert "more characters: ask for one of its symbols" in (await call("docs", symbol="example.com/m/b")).content
+    assert "characters more: ask for one of its symbols" in (await call("docs", symbol="example.com/m/b")).content
 
 
 DUNE: Mapping[str, str] = {

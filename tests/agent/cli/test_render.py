@@ -308,3 +308,11 @@ def test_a_turn_that_ended_leaves_no_call_at_the_bottom() -> None:
         at(1, TurnFinished(turn=1, model_seconds=0, tool_seconds=1, seconds=1)),
     )
     assert "bash" not in bottom(view, 2)
+
+
+def test_of_many_packages_the_table_shows_those_that_are_not_well() -> None:
+    rows = (*(row(f"m/p{number:02}", passed=1) for number in range(30)), row("m/broken", failed=1))
+    text = shown(CheckFinished(tree="work", green=False, rows=rows, reasons=("m/broken TestA fails",), seconds=1))
+    assert "m/broken" in text
+    assert "m/p07" not in text
+    assert "30 other packages: ok" in text
