@@ -6,11 +6,12 @@ from session to session. What is special to this one opens the first message, on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from agent.tree import tree
 from lang.analysis import Symbol
-from lang.base import Language
+from lang.base import Language, Project
 from tools.survey import Findings, Interface
 
 TREE_CHARACTERS = 6_000
@@ -21,6 +22,7 @@ USED_CHARACTERS = 1_800
 """What one that the project uses may."""
 RULES_CHARACTERS = 6_000
 OUTLINE_CHARACTERS = 2_500
+_SLACK_CHARACTERS = 300
 
 INSTRUCTIONS = """\
 You are Bactrian, a coding agent for {languages}. You work alone in a Linux container; /workspace is a git clone of \
@@ -51,25 +53,35 @@ def system_prompt(languages: Sequence[Language]) -> str:
 
 def first_message(findings: Findings, task: str) -> str:
     """Return the first message of a session: what was found out about the repository, then the task."""
-    parts = [part for part in _parts(findings) if part]
+    parts = [part for part in _parts(findings, task) if part]
     return "\n\n".join([*parts, f"# The task\n{task.strip()}"])
 
 
-def _parts(findings: Findings) -> Iterator[str]:
+def _parts(findings: Findings, task: str) -> Iterator[str]:
     yield f"# The repository\n{_outline(findings)}"
     told: set[str] = set()
     for each in findings.surveys:
-        yield "\n".join(fact for fact in each.survey.facts if fact not in told)
+        details = each.survey.details if _matters(each.project, findings.projects, task) else ()
+        yield "\n".join([*(fact for fact in each.survey.facts if fact not in told), *details])
         told.update(each.survey.facts)
     yield "\n".join([*_commands(findings), *(() if findings.whole else findings.recipes)])
     path, text = findings.rules
     if text.strip():
-        yield _file(path, _cut(text, RULES_CHARACTERS))
+        yield _file(path, _cut(text, RULES_CHARACTERS, f"of {path}: read_file has the rest"))
     yield "\n".join(findings.code.notes)
     yield from (_file(path, text) for path, text in findings.code.texts.items())
     yield from (_declarations(path, symbols) for path, symbols in findings.code.outlines.items() if symbols)
     yield from (_file(f"{each.path} from line {each.first_line}", each.text) for each in findings.code.excerpts)
     yield from _interfaces(findings.interfaces)
+
+
+def _matters(project: Project | None, projects: Sequence[Project], task: str) -> bool:
+    """Whether a project is one of those in no other, or the task names its directory."""
+    if project is None:
+        return True
+    outer = (other.root for other in projects if other.language == project.language and other != project)
+    inside = any(root == "." or project.root.startswith(f"{root}/") for root in outer)
+    return not inside or re.search(rf"(?<![\w/.-]){re.escape(project.root)}(?![\w-])", task) is not None
 
 
 def _outline(findings: Findings) -> str:
@@ -97,21 +109,28 @@ def _file(path: str, text: str) -> str:
 
 def _declarations(path: str, symbols: Sequence[Symbol]) -> str:
     lines = [f"{symbol.place.line if symbol.place else 0}: {symbol.signature or symbol.name}" for symbol in symbols]
-    return f"--- {path}, what it declares by line\n{_cut(chr(10).join(lines), OUTLINE_CHARACTERS)}"
+    return (
+        f"--- {path}, what it declares by line\n{_cut(chr(10).join(lines), OUTLINE_CHARACTERS, f'of outline {path}')}"
+    )
 
 
 def _interfaces(interfaces: Sequence[Interface]) -> Iterator[str]:
     left = INTERFACES_CHARACTERS
     for interface in sorted(interfaces, key=lambda each: not each.named):
-        text = _cut(interface.text, min(left, NAMED_CHARACTERS if interface.named else USED_CHARACTERS))
+        text = _cut(
+            interface.text,
+            min(left, NAMED_CHARACTERS if interface.named else USED_CHARACTERS),
+            f"of docs {interface.name}",
+        )
         if len(text) < min(200, len(interface.text)):
             return
         left -= len(text)
         yield f"--- {interface.name} exports\n{text}"
 
 
-def _cut(text: str, limit: int) -> str:
-    if len(text) <= limit:
+def _cut(text: str, limit: int, origin: str) -> str:
+    """Cut a text at a line, saying where the rest is to be had; not for a little, which would cost a request."""
+    if len(text) <= limit + _SLACK_CHARACTERS:
         return text.rstrip()
     head = text[: max(0, limit - 60)].rpartition("\n")[0]
-    return f"{head}\n[{len(text) - len(head)} characters more]" if head else ""
+    return f"{head}\n[{len(text) - len(head)} more characters {origin}]" if head else ""

@@ -143,6 +143,8 @@ class Survey:
 
     facts: tuple[str, ...] = ()
     """Lines for the model: versions, what is set up and what people expect but isn't there, the project's parts."""
+    details: tuple[str, ...] = ()
+    """More lines, which matter only where the task is about this very project: not of one that lies in another."""
     libraries: Mapping[str, str] = field(default_factory=dict[str, str])
     """Versions of what code may use at once, by the names that `exports` takes; empty where that isn't known."""
     used: tuple[str, ...] = ()

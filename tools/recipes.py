@@ -11,6 +11,7 @@ _RUN = re.compile(r"^( *)(?:- +)?run: *(?:[|>][+-]? *\n((?:\1 +[^\n]*\n|[ \t]*\n
 _TELLING = re.compile(r"^(?:all|build|check|ci|fmt|format|generate|gen|lint|tests?|verify|vet)\b")
 _WORKS = re.compile(r"\b(?:build|check|fmt|format|generate|lint|promote|runtest|test|vet)\b")
 _LINE_CHARACTERS = 160
+_COMMAND_CHARACTERS = 100
 _CI_LINES = 8
 
 _MAKEFILES = ("makefile", "gnumakefile", "justfile", ".justfile")
@@ -43,9 +44,23 @@ def _targets(path: str, text: str) -> Iterator[str]:
     program = "just" if "just" in path.lower() else "make"
     yield f"{posixpath.basename(path)} targets: {' '.join(list(found)[:40])}"
     for target, body in found.items():
-        recipe = "; ".join(line.strip().lstrip("@-") for line in body.splitlines() if line.strip())
-        if recipe and _TELLING.match(target):
-            yield f"  {program} {target}: {_cut(recipe)}"
+        command = _command(target, body)
+        if command and _TELLING.match(target):
+            yield f"  {program} {target}: {command}"
+
+
+def _command(target: str, body: str) -> str:
+    """Return the line of a recipe that says most, as it is written; empty where all are long or part of a script."""
+    lines = [line.strip() for line in body.splitlines() if line.strip()]
+    whole = [
+        re.sub(r"^[@-]+ *", "", line)
+        for before, line in zip(["", *lines], lines, strict=False)
+        if not line.endswith("\\") and not before.endswith("\\") and len(line) <= _COMMAND_CHARACTERS
+    ]
+    if len(whole) < len(lines):
+        return ""
+    word = re.split(r"[.-]", target)[0]
+    return next((line for line in whole if word in line), whole[0] if whole else "")
 
 
 def _commands(text: str) -> Iterator[str]:

@@ -19,6 +19,8 @@ from tools.tree import files
 
 LIMIT_S = 4.0
 """What isn't known after this time is left out."""
+FETCH_LIMIT_S = 6.0
+"""The same for libraries that the task names and that are not there yet."""
 SMALL_TREE_BYTES = 20_000
 """Trees with no more text than that are shown whole; of others, as much of what the task names."""
 
@@ -75,7 +77,7 @@ class Findings:
 
 
 async def survey(container: Container, languages: Sequence[Language], task: str) -> Findings:
-    """Look around before the first turn; never longer than `LIMIT_S` after the tree's files are known.
+    """Look around before the first turn; never longer than `FETCH_LIMIT_S` after the tree's files are known.
 
     Raises ContainerDied. What fails or takes too long is missing in the findings.
     """
@@ -103,27 +105,30 @@ class _Surveyor:
     findings: Findings
     main: dict[str, Project | None] = field(default_factory=dict[str, "Project | None"])
     """The outermost project of each language."""
-    deadline: float = field(default_factory=lambda: time.monotonic() + LIMIT_S)
+    begun: float = field(default_factory=time.monotonic)
 
     async def run(self, subjects: Iterable[tuple[Language, Project | None]]) -> None:
         order = [*subjects]
         self.main = {language.name: project for language, project in reversed(order)}
-        parts: list[Coroutine[Any, Any, None]] = [self._language(*subject) for subject in order]
-        parts += [self._commands(), self._recipes(), self._texts()]
-        await asyncio.gather(*(self._in_time(part) for part in parts))
+        languages = [self._language(*subject) for subject in order]
+        parts: list[Coroutine[Any, Any, None]] = [self._commands(), self._recipes(), self._texts()]
+        await asyncio.gather(*languages, *(self._in_time(part) for part in parts))
         self.findings.surveys.sort(key=lambda each: order.index((each.language, each.project)))
 
-    async def _in_time(self, part: Awaitable[_Result]) -> _Result | None:
+    async def _in_time(self, part: Awaitable[_Result], limit_s: float = LIMIT_S) -> _Result | None:
         """Wait for a part of the findings; None where time ran out."""
         try:
-            async with asyncio.timeout(self.deadline - time.monotonic()):
+            async with asyncio.timeout(self.begun + limit_s - time.monotonic()):
                 return await part
         except TimeoutError:
             return None
 
     async def _language(self, language: Language, project: Project | None) -> None:
         runner = Runner(container=self.container)
-        survey = language.parse_survey(project, await runner.run(language, language.survey(project)))
+        output = await self._in_time(runner.run(language, language.survey(project)))
+        if output is None:
+            return
+        survey = language.parse_survey(project, output)
         self.findings.surveys.append(Surveyed(language=language, project=project, survey=survey))
         named = language.named(self.task, survey)[:_NAMED_LIBRARIES]
         main = project is not None and project == self.main[language.name]
@@ -131,7 +136,13 @@ class _Surveyor:
         where = project or Project(language=language.name, root=".")
         # Side by side, but the surest first: each is shown as soon as it is there, whatever becomes of the others.
         found = await asyncio.gather(
-            *(self._in_time(self._interface(runner, language, where, name)) for name in (*named, *used))
+            *(
+                self._in_time(
+                    self._interface(runner, language, where, name),
+                    LIMIT_S if name in survey.libraries else FETCH_LIMIT_S,
+                )
+                for name in (*named, *used)
+            )
         )
         interfaces = [
             Interface(name=name, text=text, named=name in named)

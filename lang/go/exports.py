@@ -32,6 +32,29 @@ echo 'bactrian-packages:'
 
 FOUND = "bactrian-exports: "
 
+# What the project does not require is looked at in a module of its own, which leaves the project as it is. A package to
+# be made in the project's own module is nobody's.
+_FETCH = r"""
+outside() {
+    case ${1%%/*} in *.*) ;; *) return 1 ;; esac
+    own=$(go list -m 2>/dev/null) || own=
+    case $1/ in "${own:-.}"/*) return 1 ;; esac
+    required=$1 version=
+    while [ -n "$own" ] && [ -z "$version" ]; do
+        version=$(go list -m -f '{{.Version}}' "$required" 2>/dev/null)
+        case $required in */*) required=${required%/*} ;; *) break ;; esac
+    done
+    work=$(mktemp -d) || return 1
+    trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+    export GOWORK=off
+    cd "$work" && go mod init outside 2>/dev/null || return 1
+    GOPROXY=$proxy GIT_TERMINAL_PROMPT=0 timeout 20 go get "$1@${version:-latest}" 2>/dev/null
+}
+proxy=$(go env GOPROXY | sed 's/[,|]direct//g; s/[,|]off//g')
+export GOPROXY=off
+go list -find "$1" >/dev/null 2>&1 || go list -m -f '{{.Dir}}' "$1" 2>/dev/null | grep -q . || outside "$1" || exit 1
+"""
+
 _FIND = r"""
 module=$(go list -find -f '{{with .Module}}{{.Path}} {{.Version}}{{end}}' "$1" 2>/dev/null) || {
     # One that is not downloaded has no directory.
@@ -266,8 +289,9 @@ def _aside(path: str, module: str) -> bool:
 
 
 def found(project: Project, package: str) -> Step:
-    """Print the same for a package whose module isn't known, of what is there already; `told` reads it."""
-    script = f"export GOPROXY=off{_FIND}{_SHOW}"
+    """Print the same for a package whose module isn't known: what is there already, or its newest version if an import
+    path says where to find it; `told` reads it."""
+    script = f"{_FETCH}{_FIND}{_SHOW}"
     return Step(argv=("sh", "-c", script, "exports", package), cwd=project.root, timeout_s=60.0)
 
 

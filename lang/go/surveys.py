@@ -25,6 +25,8 @@ _STANDARD = re.compile(
     r"(?<![\w/.-])(?:archive|compress|container|crypto|database|debug|encoding|go|hash|html|image|index|io|log|math|mime|net"
     r"|os|path|regexp|runtime|sync|testing|text|unicode)(?:/[a-z0-9]+)+\b(?!/|\.\w)"
 )
+_PATH = re.compile(r"(?<![\w/:.@~-])(?:[\w-]+\.)+[a-z]{2,}(?:/[\w.~-]*[\w~-])+(?![\w.]*@)")
+_NO_PACKAGE = re.compile(r"example\.(?:com|org|net)/|.*/(?:issues|pull|blob|tree|commit|wiki)/|.*\.\w{1,4}$")
 
 _SURVEY = (
     r"""
@@ -40,8 +42,9 @@ printf 'bactrian-module: '; go mod edit -json | tr -d '\n'; echo
 git grep -hoE --untracked '^(import)?[[:space:]]+([[:alnum:]_.]+ )?"[^" ]+\.[^" ]+/[^" ]+"' -- '*.go' ':!vendor' |
     grep -o '"[^"]*"' | tr -d '"' | sort | uniq -c | sort -rn | head -n 300 |
     while read -r count path; do say import "$path"; done
-git grep -lE --untracked '^package main$' -- '*.go' ':!vendor' | sed 's,[^/]*$,,; s,/$,,; s,^$,.,' | sort -u |
-    while read -r directory; do say program "$directory"; done
+GOPROXY=off go list -e -find -f '{{if eq .Name "main"}}{{.Dir}}{{end}}' ./... 2>/dev/null |
+    while read -r directory; do directory=${directory#"$(pwd -P)"}; directory=${directory#/}
+        say program "${directory:-.}"; done
 """
 )
 
@@ -59,8 +62,9 @@ def parse_survey(project: Project | None, output: StepOutput) -> Survey:
     module = _module(told.get("module", ("",))[0])
     requirements = _requirements(module)
     packages = {path: version for path in told.get("import", ()) if (version := _version(path, requirements))}
-    facts = [*_toolchain(told), *_about(project, module, requirements, told)]
-    return Survey(facts=tuple(facts), libraries={**packages, **requirements}, used=tuple(packages))
+    required = _required(project, requirements)
+    facts = [*_toolchain(told), *_about(project, module, told)]
+    return Survey(facts=tuple(facts), details=required, libraries={**packages, **requirements}, used=tuple(packages))
 
 
 def _module(text: str) -> Mapping[str, Any]:
@@ -97,20 +101,24 @@ def _toolchain(told: Mapping[str, Sequence[str]]) -> Iterator[str]:
     yield f"{version[0]} {'/'.join(version[1:3])}, {'cgo and -race work' if cgo else 'no cgo and no -race'}{absent}."
 
 
-def _about(
-    project: Project | None,
-    module: Mapping[str, Any],
-    requirements: Mapping[str, str],
-    told: Mapping[str, Sequence[str]],
-) -> Iterator[str]:
+def _required(project: Project | None, requirements: Mapping[str, str]) -> tuple[str, ...]:
+    if project is None or not requirements:
+        return ()
+    required = [f"{path} {version}" for path, version in requirements.items()]
+    listed = ", ".join(required[:_REQUIREMENTS_SHOWN])
+    more = f" and {len(required) - _REQUIREMENTS_SHOWN} more" if len(required) > _REQUIREMENTS_SHOWN else ""
+    return (f"go.mod requires {listed}{more}.",)
+
+
+def _path(module: Mapping[str, Any]) -> str:
+    return str(cast(Mapping[str, Any], module.get("Module") or {}).get("Path", ""))
+
+
+def _about(project: Project | None, module: Mapping[str, Any], told: Mapping[str, Sequence[str]]) -> Iterator[str]:
     if project is None:
         return
-    name = cast(Mapping[str, Any], module.get("Module") or {}).get("Path", "")
-    required = [f"{path} {version}" for path, version in requirements.items()]
-    listed = ", ".join(required[:_REQUIREMENTS_SHOWN]) or "nothing"
-    more = f" and {len(required) - _REQUIREMENTS_SHOWN} more" if len(required) > _REQUIREMENTS_SHOWN else ""
-    if name:
-        yield f"Module {name} in {project.root}: go {module.get('Go', '?')}, requires {listed}{more}."
+    if name := _path(module):
+        yield f"Module {name} in {project.root}: go {module.get('Go', '?')}."
     programs = told.get("program", ())
     if programs:
         shown = ", ".join(programs[:_PROGRAMS_SHOWN])
@@ -131,13 +139,15 @@ def speaks(text: str) -> bool:
 
 
 def named(text: str, survey: Survey) -> tuple[str, ...]:
-    """Return the packages that a text names: by import path, by a required module's short name, `log/slog`."""
+    """Return the packages that a text names: by import path, whether it is required or not, by a required module's
+    short name, `log/slog`."""
     whole = [path for path in survey.libraries if re.search(rf"(?<![\w/.-]){re.escape(path)}(?![\w-]|/\w)", text)]
     modules = {path for path in survey.libraries if any(names(text, name) for name in _short_names(path))}
     short = [
         next((used for used in survey.used if used == path or used.startswith(f"{path}/")), path) for path in modules
     ]
-    return tuple(dict.fromkeys([*whole, *sorted(short), *_STANDARD.findall(text)]))
+    others = [path for path in _PATH.findall(text) if not _NO_PACKAGE.match(path)]
+    return tuple(dict.fromkeys([*whole, *others, *sorted(short), *_STANDARD.findall(text)]))
 
 
 def _short_names(path: str) -> tuple[str, ...]:

@@ -56,6 +56,8 @@ def prompt(findings: Findings, task: str) -> str:
     """All that the model is told, with what changes from image to image replaced."""
     text = f"{system_prompt(findings.languages)}\n==========\n{first_message(findings, task)}\n"
     text = re.sub(r"(Installed libraries, beside the compiler's: ).*\byojson\b.*", r"\1… yojson …", text)
+    # It comes over the network, or not.
+    text = re.sub(r"--- github.com/andybalholm/brotli exports\n.*?\n\n(?=---|# )", "", text, flags=re.DOTALL)
     text = re.sub(r"(--- (\S+) exports\n).*?(?=\n\n(?:---|# ))", r"\1…", text, flags=re.DOTALL)
     text = re.sub(r"\b(OCaml|dune|lang dune|ocamlformat|alcotest|yojson) \d[\d.]*\d", r"\1 N", text)
     return re.sub(r"\bgo1\.\d+(\.\d+)? \w+/\w+|\b\d+\.\d+\.\d+ is installed", "N", text)
@@ -86,6 +88,24 @@ async def test_the_signatures_of_named_libraries_are_there(look: Look) -> None:
     assert "val from_string : ?buf:Buffer.t -> ?fname:string -> ?lnum:int -> string -> t" in message
     assert "val member : string -> Yojson.Safe.t -> Yojson.Safe.t" in message
     assert "alcotest exports" not in message
+
+
+async def test_of_a_module_in_a_module_the_requirements_where_the_task_names_it(look: Look) -> None:
+    files = {
+        "go.mod": "module example.com/top\n\ngo 1.25\n\nrequire golang.org/x/sync v0.16.0\n",
+        "exp/go.mod": "module example.com/top/exp\n\ngo 1.25\n\nrequire golang.org/x/text v0.24.0\n",
+        "exp/main.go": "package main\n\nfunc main() {}\n",
+        "gen.go": "//go:build ignore\n\npackage main\n\nfunc main() {}\n",
+        "top.go": "package top\n",
+        "AGENTS.md": "Do it well.\n" * 3_000,
+    }
+    findings = await look("Mend it.", files)
+    message = first_message(findings, "Mend it.")
+    assert "Module example.com/top in .: go 1.25.\ngo.mod requires golang.org/x/sync v0.16.0.\n" in message
+    assert "Module example.com/top/exp in exp: go 1.25.\nMain packages: ..\n" in message
+    assert "golang.org/x/text" not in message
+    assert "golang.org/x/text v0.24.0" in first_message(findings, "Mend exp/main.go.")
+    assert "more characters of AGENTS.md: read_file has the rest]" in message
 
 
 async def test_a_library_that_is_not_installed_is_named(look: Look) -> None:

@@ -66,10 +66,11 @@ def test_facts_of_a_go_module() -> None:
     survey = go()
     assert survey.facts == (
         "go1.27.3 linux/amd64, cgo and -race work; not installed: gofumpt, golangci-lint.",
-        "Module example.com/shop in .: go 1.25, requires github.com/go-chi/chi/v5 v5.2.1, golang.org/x/sync v0.16.0.",
+        "Module example.com/shop in .: go 1.25.",
         "Main packages: cmd/shop.",
         ".golangci.yml is for CI: golangci-lint is not here.",
     )
+    assert survey.details == ("go.mod requires github.com/go-chi/chi/v5 v5.2.1, golang.org/x/sync v0.16.0.",)
     assert survey.used == ("golang.org/x/sync/errgroup", "github.com/go-chi/chi/v5")
 
 
@@ -78,6 +79,8 @@ def test_facts_of_a_go_module() -> None:
     [
         ("Route it with chi.", ("github.com/go-chi/chi/v5",)),
         ("Use golang.org/x/sync/errgroup.", ("golang.org/x/sync/errgroup",)),
+        ("Limit with golang.org/x/time/rate.", ("golang.org/x/time/rate",)),
+        ("As example.com/shop/api says: https://go.dev/doc, github.com/a/b/issues/3, mail a@b.io/c.", ()),
         ("Keep them in sync, and log errors.", ()),
         ("Log with log/slog; read/write it.", ("log/slog",)),
         ("Look at net/http/store.go", ()),

@@ -35,8 +35,13 @@ def test_targets_and_what_the_telling_ones_run() -> None:
     assert recipes({"Makefile": MAKEFILE}) == (
         "Makefile targets: all build test release",
         "  make build: go build ./...",
-        "  make test: go vet ./...; go test -race ./...",
+        "  make test: go test -race ./...",
     )
+
+
+def test_scripts_are_left_out_and_options_keep_their_dashes() -> None:
+    text = "generate:\n\tdocker run \\\n\t  --rm x\ntest:\n\t@-dune test --force\nlint:\n\t" + "x" * 200 + "\n"
+    assert recipes({"Makefile": text}) == ("Makefile targets: generate test lint", "  make test: dune test --force")
 
 
 def test_what_ci_runs() -> None:

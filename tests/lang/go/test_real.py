@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
@@ -151,6 +152,14 @@ def test_a_module_without_a_package_at_its_root_is_recorded(workspace: Path, run
     assert any(line.startswith(ERRGROUP) for line in exports.text.splitlines())
     write(workspace, "shop.go", f'package shop\n\nimport _ "{ERRGROUP}"\n')
     build_offline(run)
+
+
+def test_what_is_not_required_shows_its_newest_version_and_stays_out(workspace: Path, run: Run) -> None:
+    exports = Go().parse_documentation(ERRGROUP, run(Go().exports(TOP, ERRGROUP)))
+    assert re.match(r"golang.org/x/sync v0\.\d+\.\d+\npackage errgroup", exports.text)
+    assert required(workspace) == []
+    for own in ("example.com/shop/new", "errgroup"):
+        assert not Go().parse_documentation(own, run(Go().exports(TOP, own))).found
 
 
 def test_code_that_does_not_compile_is_no_obstacle(workspace: Path, run: Run, add: Add) -> None:
