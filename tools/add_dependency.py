@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lang.base import Language, Project
-from lang.dependencies import Addition, Dependencies, NotAdded, Wanted
+from lang.dependencies import UNCHECKED, Addition, Dependencies, NotAdded, Wanted
 from tools.base import ToolContext, ToolError, ToolResult, ToolSpec
 from tools.bench import ContainerBench
 from tools.dependencies import clear, put, shown, texts
@@ -15,6 +15,8 @@ from tools.text import brief
 from tools.tree import files, projects
 
 _EXPORTS_CHARACTERS = 3500
+_SLACK_CHARACTERS = 300
+"""So little is not cut: saying so and asking for it would cost more."""
 
 
 class AddDependency:
@@ -42,6 +44,9 @@ class AddDependency:
         effect="network",
     )
 
+    def __init__(self) -> None:
+        self._unchecked: set[str] = set()
+
     def summary(self, arguments: Mapping[str, Any]) -> str:
         return brief(arguments["name"], arguments.get("version", ""))
 
@@ -53,7 +58,7 @@ class AddDependency:
             raise ToolError(f"{name} was not added: write {wanted} first, or earlier in the same reply.")
         try:
             target, addition = await _prepared(targets, name, version, context)
-            return await _recorded(target, addition, name, context)
+            return await _recorded(target, addition, name, context, self._unchecked)
         finally:
             await clear(context.container)
 
@@ -114,10 +119,12 @@ def _refusal(name: str, targets: Sequence[_Target], failures: Mapping[str, NotAd
     return "\n".join([f"{name} was not added, and no build file changed.", *lines])
 
 
-async def _recorded(target: _Target, addition: Addition, name: str, context: ToolContext) -> ToolResult:
+async def _recorded(
+    target: _Target, addition: Addition, name: str, context: ToolContext, unchecked: set[str]
+) -> ToolResult:
     before = await texts(context.container, [edit.path for edit in addition.edits])
     changes = await put(context.container, addition)
-    exported = (await _dependencies(target, context).describe(addition)).strip()
+    exported = _without_repeated(await _dependencies(target, context).describe(addition), unchecked).strip()
     head = _head(target, addition, name, bool(changes))
     diff = shown(addition, before)
     parts = [" ".join(filter(None, [head, *addition.notes])), diff, _cut(exported)]
@@ -141,8 +148,20 @@ def _head(target: _Target, addition: Addition, name: str, changed: bool) -> str:
     return f"Added {what}{where}.{others}"
 
 
+def _without_repeated(described: str, unchecked: set[str]) -> str:
+    """Leave out what could not be checked and was said before; remembers it."""
+    lines: list[str] = []
+    for line in described.split("\n"):
+        if line.startswith(UNCHECKED) and line in unchecked:
+            continue
+        if line.startswith(UNCHECKED):
+            unchecked.add(line)
+        lines.append(line)
+    return "\n".join(lines)
+
+
 def _cut(exported: str) -> str:
-    if len(exported) <= _EXPORTS_CHARACTERS:
+    if len(exported) <= _EXPORTS_CHARACTERS + _SLACK_CHARACTERS:
         return exported
     cut = exported[:_EXPORTS_CHARACTERS].rsplit("\n", 1)[0]
-    return f"{cut}\n[{len(exported) - len(cut)} more characters; ask docs for a symbol.]"
+    return f"{cut}\n[{len(exported) - len(cut)} more characters of what it exports: docs of a symbol.]"

@@ -109,7 +109,7 @@ def compare_reports(base: CheckReport, work: CheckReport, *, whole: bool = True)
             for project in work.projects
             if not project.green
             for note in project.notes
-            if _note(project, note) not in before.notes
+            if _note(project, note) not in before.notes and not _follows(project, note, new)
         ),
         regressions=regressions,
         old=(*(f"{one.path}:{one.line}" for one in old_errors), *(f"{one.package} {one.name}" for one in old_failures)),
@@ -142,6 +142,12 @@ class _Before:
             unbuilt=frozenset((row.language, row.package) for row in base.rows if "failed" in (row.build, row.vet)),
             notes=frozenset(_note(each, note) for each in base.projects for note in each.notes),
         )
+
+
+def _follows(project: ProjectReport, note: str, new: Sequence[Diagnostic]) -> bool:
+    """Whether a note only says of the tests what the errors say already."""
+    of_tests = project.test is not None and note == project.test.note
+    return of_tests and any(one in new and one.severity == "error" for one in project.diagnostics)
 
 
 def _red(work: CheckReport, new: Sequence[Diagnostic], before: _Before) -> Iterator[str]:

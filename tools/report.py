@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lang.base import Diagnostic, TestCase
 from lang.failures import Failure, folded
 from tools.check_report import PackageRow
-from tools.comparison import GONE, SKIPPED, Comparison, Told, told_as
+from tools.comparison import FAILS, GONE, SKIPPED, Comparison, Told, told_as
 from tools.text import clean, lines_of, plural, shorten
 
 LIMIT_CHARACTERS = 8000
@@ -101,6 +101,7 @@ def render(
     if compared.green and limit is not None:
         room.cut = len(warnings) > _GREEN_WARNINGS
         warnings = warnings[:_GREEN_WARNINGS]
+    before = {each.name for each in compared.regressions if each.how == FAILS}
     places = PLACES if limit is not None else len(errors) + len(warnings)
     # Half of the room at most for the errors where tests failed too: each kind is to be seen.
     share = 0.5 if failed and errors else 0.8
@@ -108,7 +109,9 @@ def render(
         *head,
         "\n".join(str(each) for each in compared.regressions if each.how in UNSEEN or each.name == each.package),
         room.fill("", findings(errors, remedies or {}, places), "error", share),
-        room.fill("Failed tests:", [_failure(each, whole=limit is None) for each in failed], "failed test", 1.0),
+        room.fill(
+            "Failed tests:", [_failure(each, before, whole=limit is None) for each in failed], "failed test", 1.0
+        ),
         room.fill("", [_note(note, whole=limit is None) for note in compared.notes], "note", 1.0),
         room.fill("Warnings:", findings(warnings, remedies or {}, places), "warning", 1.0),
         _still([one for one in (*compared.errors, *compared.failures) if told_as(one) in told]),
@@ -190,12 +193,13 @@ def _diagnostic(one: Diagnostic) -> str:
     return f"{place}: {message}" if place else message
 
 
-def _failure(failure: Failure, *, whole: bool) -> str:
+def _failure(failure: Failure, passed_before: Collection[str], *, whole: bool) -> str:
     case = failure.case
+    regression = ", passed before" if f"{case.package} {case.name}" in passed_before else ""
     place = f" ({case.path}:{case.line})" if case.path and case.line else f" ({case.path})" if case.path else ""
     lines = lines_of(clean(case.output).strip("\n"))
     shown = lines if whole else _middle(lines, _HEAD_LINES, _TAIL_LINES)
-    lines = [f"--- {case.package} {case.name}{place}", *(f"    {line}" for line in shown)]
+    lines = [f"--- {case.package} {case.name}{place}{regression}", *(f"    {line}" for line in shown)]
     return "\n".join([*lines, *([f"    {failure.count}"] if failure.alike else [])])
 
 
