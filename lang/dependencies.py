@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from lang.base import FileEdit
 
+UNCHECKED = "Not checked"
 STAGE = ".bactrian-new"
 """A directory at the workspace's top for what is made ready there; whoever asked for an addition removes it."""
 
@@ -80,6 +81,7 @@ class Dependencies(Protocol):
     async def describe(self, addition: Addition) -> str:
         """Return warnings about the version taken, then what it exports in brief; to be asked once the edits are made.
 
-        Raises nothing of its own: what can't be found out is left out.
+        Raises nothing of its own: what can't be found out is left out, or said in a line that begins with `UNCHECKED`,
+        which the model is shown once per session.
         """
         ...

@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lang.base import Project, Step
 
-_FULL_CHARACTERS = 2600
-_NAMES_CHARACTERS = 800
+_FULL_CHARACTERS = 2750
+_NAMES_CHARACTERS = 400
+_VALUES_CHARACTERS = 160
 _LINE_CHARACTERS = 200
 _FIELDS_CHARACTERS = 160
 _TYPE_METHODS = 8
+_LEAST_METHODS = 4
 _CONSTRUCTORS = 6
-_PACKAGES = 14
+_USED_CONSTRUCTORS = 2
+"""The same where it is known which of them are used."""
+_ALIKE_METHODS = 4
+_USE = 8.0
+_ROOM = 0.05
+"""How much a character costs of a block's weight, up to `_LARGE` of them."""
+_LARGE = 250
+_TOO = 12
+_PACKAGES = 10
 _ASIDE = re.compile(
-    r"internal|cmd|examples?|tests?|testing|testdata|testutil|mocks|bench|benchmarks?|hack|scripts|docs|demo|fuzz|e2e|"
+    r"internal|cmd|examples?|tests?|testing|testdata|mocks|bench|benchmarks?|hack|scripts|docs|demo|fuzz|e2e|"
     r"vendor|[_.].*|.*(test|mocks)"
 )
 
 # A module's root need not be a package (golang.org/x/sync), or has nothing to call (testify).
 _SHOW = r"""
+# How often examples, the README and the module's other packages use each name.
+uses() {
+    [ -d "$2" ] && [ -d "$3" ] || return 0
+    {
+        cat "$2"/example*_test.go "$2"/README.md "$3"/README.md 2>/dev/null
+        sed -n '/^func Example/,/^}/p' "$2"/*_test.go 2>/dev/null
+        find "$3" -name '*.go' 2>/dev/null | head -n 600 | xargs grep -ohE "\b$1\.[A-Z][A-Za-z0-9_]*" 2>/dev/null
+    } | grep -oE '\b[A-Z][A-Za-z0-9_]*' |
+        sort | uniq -c | sort -rn | head -n 400 | awk '{ print $2, $1 }'
+}
 export GOFLAGS="${GOFLAGS:-} -mod=readonly"
 name=$(go list -find -f '{{.Name}}' "$1" 2>/dev/null)
 echo "bactrian-doc: $name"
 [ -z "$name" ] || go doc -all "$1" 2>/dev/null
+echo 'bactrian-uses:'
+[ -z "$name" ] || uses "$name" $(
+    go list -find -f '{{.Dir}} {{if .Module}}{{.Module.Dir}}{{else}}{{.Dir}}{{end}}' "$1" 2>/dev/null)
 echo 'bactrian-packages:'
 [ -z "$2" ] || go list -e -find -f '{{.ImportPath}}|{{.Name}}|{{join .Imports " "}}|{{.Doc}}' "$2/..." 2>/dev/null
 """
@@ -73,6 +97,7 @@ _PLAIN = re.compile(
     r"(Go)?String|Error|Format|Is|As|Unwrap|(Unm|M)arshal(JSON|Text|Binary|YAML)|Scan|Value|Len|Less|Swap|"
     r"Gob(En|De)code|Proto(Message|Reflect)|Descriptor|Reset"
 )
+_OPTIONS = re.compile(r"(?:Opts|Options?|Config|Settings|Params)$")
 _FUNCTION = re.compile(r"func (?P<name>[A-Z]\w*)")
 _METHOD = re.compile(r"func \((?:\w+ )?\*?(?P<type>\w+)(?:\[[^\]]*\])?\) (?P<name>[A-Z]\w*)")
 _TYPE = re.compile(r"type (?P<name>[A-Z]\w*)")
@@ -104,6 +129,7 @@ def show(project: Project, package: str, module: str) -> Step:
 def brief(package: str, module: str, printed: str) -> str:
     """Return what `show` printed, in 4 kB at most."""
     documented, _, listed = printed.partition("bactrian-packages:\n")
+    documented, _, used = documented.partition("bactrian-uses:\n")
     head, _, pages = documented.partition("\n")
     name = head.removeprefix("bactrian-doc:").strip()
     found = _read(pages)
@@ -113,34 +139,93 @@ def brief(package: str, module: str, printed: str) -> str:
     if not name or not (found.functions or found.types or found.values):
         return "Its packages:\n" + "\n".join(others) if others else ""
     called = f"package {name}" if package.rpartition("/")[2] == name else f"package {name} (import {package!r})"
-    lines = [f"{called.replace(chr(39), chr(34))}: {found.synopsis}".rstrip(": "), *_essentials(found)]
+    lines = [f"{called.replace(chr(39), chr(34))}: {found.synopsis}".rstrip(": ")]
     if others:
         names = (line if line.endswith(" more") else line.split()[0].removeprefix(f"{module}/") for line in others)
         lines.append("Other packages: " + ", ".join(names))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_essentials(found, _uses(used))])
 
 
-def _essentials(package: _Package) -> list[str]:
+def _uses(printed: str) -> dict[str, float]:
+    """Return what each name's use in examples and other packages weighs."""
+    counts = re.findall(r"^(\w+) (\d{1,9})$", printed, re.MULTILINE)
+    return {name: _USE * math.log2(1 + int(count)) for name, count in counts}
+
+
+def _essentials(package: _Package, uses: Mapping[str, float]) -> list[str]:
     mentions = _mentions(package)
-    blocks = [(_weight(each, mentions), _block(each)) for each in package.types.values() if not each.deprecated]
-    blocks += [(_function_weight(name), [text]) for name, text in package.functions]
+    ranked = _ranked(package, mentions, uses)
+    twins = _twins([each for _, each in ranked])
+    blocks = [(weight, _block(each, uses, twins.get(each.name, ""))) for weight, each in ranked]
+    blocks += [
+        (_function_weight(name) * (0.4 if uses else 1.0) + uses.get(name, 0), [text])
+        for name, text in package.functions
+    ]
     left, lines, rest = _FULL_CHARACTERS, list[str](), list[str]()
-    for _, block in sorted(blocks, key=lambda pair: -pair[0]):
-        size = sum(len(line) + 1 for line in block)
+    # What takes little room goes before what takes much.
+    cost = _ROOM if uses else 0.0
+    sized = [
+        (weight - cost * min(size, _LARGE), size, block)
+        for weight, block in blocks
+        if (size := sum(map(len, block)) + len(block))
+    ]
+    for _, size, block in sorted(sized, key=lambda one: -one[0]):
         if size <= left:
             lines += block
             left -= size
         else:
             rest.append(_named(block[0]))
     shown = set(_WORD.findall("\n".join(lines)))
-    values = [name for name in package.values if name not in shown]
-    return [*lines, *_names("Also", rest), *_names("Values", values)]
+    values = sorted((name for name in package.values if name not in shown), key=lambda name: -uses.get(name, 0.0))
+    return [*lines, *_names("Also", rest), *_names("Values", values, _VALUES_CHARACTERS)]
 
 
-def _names(title: str, names: Sequence[str]) -> list[str]:
+def _ranked(package: _Package, mentions: Mapping[str, int], uses: Mapping[str, float]) -> list[tuple[float, _Type]]:
+    """Return types by weight; the options that a constructor takes stand next to what it makes."""
+    types = [each for each in package.types.values() if not each.deprecated]
+    weights = {each.name: _weight(each, mentions, uses) for each in types}
+    for each in sorted(types, key=lambda each: -weights[each.name]):
+        taken = {word for text in _made(each, uses)[:1] for word in _WORD.findall(text.rpartition(")")[0])}
+        for name in taken & weights.keys():
+            if _OPTIONS.search(name):
+                weights[name] = max(weights[name], weights[each.name] - 0.2)
+        under = re.fullmatch(rf"type {each.name} ([A-Z]\w*)", each.text)
+        if under and under[1] in weights:
+            weights[under[1]] = max(weights[under[1]], weights[each.name] - 0.1)
+    return sorted(((weights[each.name], each) for each in types), key=lambda pair: -pair[0])
+
+
+def _made(each: _Type, uses: Mapping[str, float]) -> list[str]:
+    """Return a type's constructors, the most used first, variants of others last."""
+    names = {_named(text) for text in each.constructors}
+
+    def rank(text: str) -> tuple[bool, bool, float]:
+        name = _named(text)
+        return not _CONSTRUCTOR.match(name), _varies(name, names), -uses.get(name, 0.0)
+
+    return sorted(each.constructors, key=rank)
+
+
+def _varies(name: str, names: Collection[str]) -> bool:
+    """Whether a name is another's with something added: `WaitN`, `MustNewThing`."""
+    return any(name != other and (name.startswith(other) or name == f"Must{other}") for other in names)
+
+
+def _twins(types: Sequence[_Type]) -> dict[str, str]:
+    """Return the types that have the same methods as one before them, with its name."""
+    first: dict[tuple[str, ...], str] = {}
+    twins: dict[str, str] = {}
+    for each in types:
+        names = tuple(sorted(name for name, _ in each.methods if not _PLAIN.fullmatch(name)))
+        if len(names) >= _ALIKE_METHODS and first.setdefault(names, each.name) != each.name:
+            twins[each.name] = first[names]
+    return twins
+
+
+def _names(title: str, names: Sequence[str], limit: int = _NAMES_CHARACTERS) -> list[str]:
     text = ""
     for count, name in enumerate(names):
-        if len(text) + len(name) > _NAMES_CHARACTERS // 2:
+        if len(text) + len(name) > limit:
             return [f"{title}: {text} and {len(names) - count} more."]
         text += f", {name}" if text else name
     return [f"{title}: {text}."] if text else []
@@ -162,9 +247,13 @@ def _mentions(package: _Package) -> dict[str, int]:
     return counts
 
 
-def _weight(each: _Type, mentions: dict[str, int]) -> float:
-    constructed = any(_CONSTRUCTOR.search(text) for text in each.constructors)
+def _weight(each: _Type, mentions: Mapping[str, int], uses: Mapping[str, float]) -> float:
+    made = [_named(text) for text in each.constructors]
+    constructed = any(_CONSTRUCTOR.search(name) for name in made)
+    # Where use is known, shape says little.
     weight = 30.0 * constructed + 2.0 * min(len(each.methods), 12) + min(mentions.get(each.name, 0), 20)
+    weight *= 0.4 if uses else 1.0
+    weight += max(uses.get(name, 0.0) for name in (each.name, *made))
     return weight - 25 * each.name.endswith(("Option", "Error", "Func", "Opt"))
 
 
@@ -172,18 +261,30 @@ def _function_weight(name: str) -> float:
     return 45.0 if _CONSTRUCTOR.match(name) else 15.0 if name.startswith(("With", "Must", "Set")) else 25.0
 
 
-def _block(each: _Type) -> list[str]:
-    methods = [text for name, text in each.methods if not _PLAIN.fullmatch(name)]
-    made = sorted(each.constructors, key=lambda text: not _CONSTRUCTOR.match(_named(text)))
-    lines = [each.text, *(f"  {text}" for text in [*made[:_CONSTRUCTORS], *methods[:_TYPE_METHODS]])]
-    lines += _too("made by", [_named(text) for text in made[_CONSTRUCTORS:]])
-    return lines + _too(
-        "methods", [_METHOD.sub(r"\g<name>", text).partition("(")[0] for text in methods[_TYPE_METHODS:]]
-    )
+def _block(each: _Type, uses: Mapping[str, float], twin: str) -> list[str]:
+    """Return a type with its constructors and methods, those most used in full."""
+    named = [(name, text) for name, text in each.methods if not _PLAIN.fullmatch(name)]
+    names = {name for name, _ in named}
+    named.sort(key=lambda pair: (-uses.get(pair[0], 0.0), _varies(pair[0], names)))
+    used_methods = [text for name, text in named if name in uses]
+    methods = [text for _, text in named]
+    count = max(_LEAST_METHODS, min(len(used_methods), _TYPE_METHODS)) if used_methods else _TYPE_METHODS
+    made = _made(each, uses)
+    used = [text for text in made if uses.get(_named(text))] or made[:1]
+    full = used[:_USED_CONSTRUCTORS] if uses else made[:_CONSTRUCTORS]
+    lines = [each.text, *(f"  {text}" for text in full)]
+    if twin:
+        lines.append(f"  methods as {twin}'s")
+    else:
+        lines += [f"  {text}" for text in methods[:count]]
+    lines += _too("made by", [_named(text) for text in made if text not in full])
+    rest = [] if twin else methods[count:]
+    return lines + _too("methods", [_METHOD.sub(r"\g<name>", text).partition("(")[0] for text in rest])
 
 
 def _too(title: str, names: Sequence[str]) -> list[str]:
-    return [f"  {title} too: {', '.join(names[:20])}{'…' if len(names) > 20 else ''}"] if names else []
+    more = f" and {len(names) - _TOO} more" if len(names) > _TOO else ""
+    return [f"  {title} too: {', '.join(names[:_TOO])}{more}"] if names else []
 
 
 def _read(pages: str) -> _Package:
@@ -224,7 +325,8 @@ def _declarations(pages: str) -> Iterable[tuple[str, str]]:
     for line in pages.splitlines():
         if open_:
             text += "\n" + line
-            if line == open_:
+            # What a function returns follows its parameters' closing bracket.
+            if line.startswith(open_):
                 open_ = ""
         elif line and not line[0].isspace():
             if text:
@@ -260,6 +362,7 @@ def _shape(text: str) -> str:
 
 def _one_line(text: str) -> str:
     line = " ".join(text.split())
+    line = re.sub(r"\( | ?,? \)", lambda bracket: bracket[0].strip(" ,"), line)
     return line if len(line) <= _LINE_CHARACTERS else f"{line[:_LINE_CHARACTERS]}…"
 
 
@@ -279,7 +382,9 @@ def _others(package: str, module: str, listed: str) -> list[str]:
             used[path] = used.get(path, 0) + 1
     fit = [row for row in rows if row[0] != package and row[1] and row[1] != "main" and not _aside(row[0], module)]
     fit = [row for row in fit if not row[3].startswith("Deprecated:")]
-    fit.sort(key=lambda row: (row[0].count("/") - used.get(row[0], 0) / 4, row[0]))
+    # Those below the package first: they are made for its use.
+    below = f"{package}/"
+    fit.sort(key=lambda row: (not row[0].startswith(below), row[0].count("/") - used.get(row[0], 0) / 4, row[0]))
     more = [f"{len(fit) - _PACKAGES} more"] if len(fit) > _PACKAGES else []
     return [f"{row[0]}  {_sentence(row[3])[:100]}".rstrip() for row in fit[:_PACKAGES]] + more
 

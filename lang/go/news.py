@@ -7,6 +7,7 @@ import re
 
 from lang.analysis import Bench
 from lang.base import Project, Step
+from lang.dependencies import UNCHECKED
 from lang.go import candidates, fetching
 
 _MOST_MAJORS = 64
@@ -80,7 +81,7 @@ async def _vulnerable(bench: Bench, project: Project, module: str, version: str,
     step = Step(argv=("sh", "-c", _VULNERABLE, "go", module, version, package), cwd=project.root, timeout_s=30.0)
     output = await bench.run(step)
     if output.exit_code:
-        return ["Not checked for vulnerabilities: no database at hand."]
+        return [f"{UNCHECKED} for vulnerabilities: no database at hand."]
     found = candidates.vulnerabilities(output.stdout, module)
     return [f"VULNERABLE: {', '.join(found[:6])}."] if found else []
 

@@ -191,14 +191,105 @@ example.org/codec/cmd/codec|main||
 def test_the_essentials_of_a_package_come_first() -> None:
     assert brief("example.org/codec", "example.org/codec", PAGE).splitlines() == [
         "package codec: reads and writes things.",
+        "Other packages: wire, rare",
         "type Codec struct { Level int }",
         "  func New(options ...Option) *Codec",
         "  func (c *Codec) Run(data []byte) ([]byte, error)",
-        "func SetDebug(on bool)",
         "type Option func(*Codec)",
         "  func WithLevel(level int) Option",
+        "func SetDebug(on bool)",
         "Values: BestSpeed, Best, ErrShort.",
-        "Other packages: wire, rare",
+    ]
+
+
+VECTORS = """\
+bactrian-doc: metrics
+package metrics // import "example.org/metrics"
+
+Package metrics counts.
+
+FUNCTIONS
+
+func NewRarity() func() int
+
+TYPES
+
+type Labels map[string]string
+
+type Opts struct {
+	Name string
+}
+
+type CounterOpts Opts
+
+type CounterVec struct {
+	// Has unexported fields.
+}
+
+func MustNewCounterVec(
+	opts CounterOpts,
+	names ...string,
+) *CounterVec
+    MustNewCounterVec panics.
+
+func NewCounterVec(opts CounterOpts, names []string) *CounterVec
+
+func (v *CounterVec) Curry(labels Labels)
+
+func (v *CounterVec) Delete(labels Labels)
+
+func (v *CounterVec) Reset2()
+
+func (v *CounterVec) With(labels Labels)
+
+type GaugeVec struct {
+	// Has unexported fields.
+}
+
+func NewGaugeVec(names []string) *GaugeVec
+
+func (v *GaugeVec) Curry(labels Labels)
+
+func (v *GaugeVec) Delete(labels Labels)
+
+func (v *GaugeVec) Reset2()
+
+func (v *GaugeVec) With(labels Labels)
+
+type Kind int
+
+func (k Kind) Int() int
+bactrian-uses:
+NewCounterVec 40
+With 30
+Labels 10
+bactrian-packages:
+example.org/metrics|metrics||
+example.org/api|api||
+example.org/metrics/testutil|testutil||
+"""
+
+
+def test_what_examples_use_comes_first_and_methods_of_look_alikes_once() -> None:
+    assert brief("example.org/metrics", "example.org", VECTORS).splitlines() == [
+        "package metrics: counts.",
+        "Other packages: metrics/testutil, api",
+        "type CounterOpts Opts",
+        "type Opts struct { Name string }",
+        "type CounterVec struct { … }",
+        "  func NewCounterVec(opts CounterOpts, names []string) *CounterVec",
+        "  func (v *CounterVec) With(labels Labels)",
+        "  func (v *CounterVec) Curry(labels Labels)",
+        "  func (v *CounterVec) Delete(labels Labels)",
+        "  func (v *CounterVec) Reset2()",
+        "  made by too: MustNewCounterVec",
+        "type Labels map[string]string",
+        "func NewRarity() func() int",
+        "type GaugeVec struct { … }",
+        "  func NewGaugeVec(names []string) *GaugeVec",
+        "  methods as CounterVec's",
+        "type Kind int",
+        "  func (k Kind) Int() int",
     ]
 
 
