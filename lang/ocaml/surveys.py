@@ -83,11 +83,16 @@ def parse_survey(project: Project | None, output: StepOutput) -> Survey:
     told, files = _told(output.stdout)
     compiler = next(iter(told.get("compiler", ())), "")
     libraries = _libraries(told.get("library", ()), compiler)
-    facts = [*_toolchain(told, libraries), *_about(project, told, files)]
-    stanzas = [text for path, text in files.items() if _is_dune(path) and "vendor" not in path.split("/")]
-    wanted = Counter(word for text in stanzas for word in _libraries_of(text))
-    lacking = _lacking(wanted, told.get("library", ()), compiler, files)
-    facts += [f"The project uses libraries that are not installed: {', '.join(lacking)}."] if lacking else []
+    stanzas = {path: text for path, text in files.items() if _is_dune(path) and "vendor" not in path.split("/")}
+    wanted = Counter(word for text in stanzas.values() for word in _libraries_of(text))
+    shown = (
+        _named_by(stanzas, libraries)
+        if stanzas
+        else f"Installed libraries, beside the compiler's: {_listed(libraries)}."
+    )
+    lacking = [_lacks(name, stanzas) for name in _lacking(_needed(stanzas), told.get("library", ()), compiler, files)]
+    absent = [f"Not installed: {'; '.join(lacking)}."] if lacking else []
+    facts = [*_toolchain(told), *([shown] if libraries and shown else ()), *absent, *_about(project, told, files)]
     used = [name for name, _ in wanted.most_common() if name.partition(".")[0] in libraries and _has_interface(name)]
     versions = {name: libraries[name.partition(".")[0]] for name in used}
     return Survey(facts=tuple(facts), libraries={**libraries, **versions}, used=tuple(used))
@@ -138,15 +143,35 @@ def _own_names(text: str) -> Iterator[str]:
         yield from (word for name in _OWN_FIELDS for word in _words(node, name))
 
 
-def _toolchain(told: Mapping[str, Sequence[str]], libraries: Mapping[str, str]) -> Iterator[str]:
+def _needed(stanzas: Mapping[str, str]) -> list[str]:
+    """The libraries and preprocessors that stanzas name."""
+    return list(dict.fromkeys(word for text in stanzas.values() for word in (*_libraries_of(text), *_pps_of(text))))
+
+
+def _named_by(stanzas: Mapping[str, str], libraries: Mapping[str, str]) -> str:
+    own = {word for text in stanzas.values() for word in _own_names(text)}
+    roots = {name.partition(".")[0] for name in _needed(stanzas) if name not in own}
+    there = {name: version for name, version in libraries.items() if name in roots}
+    return f"Installed libraries that it uses: {_listed(there)}." if there else ""
+
+
+def _listed(libraries: Mapping[str, str]) -> str:
+    return ", ".join(_grouped(libraries))
+
+
+def _lacks(name: str, stanzas: Mapping[str, str]) -> str:
+    """A library that isn't there, and what can't be built without it."""
+    users = [posixpath.dirname(path) or "." for path, text in stanzas.items() if name in _needed({path: text})]
+    return f"{name}, so {', '.join(users)} {'do' if len(users) > 1 else 'does'} not build"
+
+
+def _toolchain(told: Mapping[str, Sequence[str]]) -> Iterator[str]:
     compiler, dune = (next(iter(told.get(kind, ())), "") for kind in ("compiler", "dune"))
     lacks = told.get("lacks", ())
     absent = f"; not installed: {', '.join(lacks)}" if lacks else ""
     if compiler:
         language = f", dune {dune} (at most `(lang dune {'.'.join(dune.split('.')[:2])})`)" if dune else ", no dune"
         yield f"OCaml {compiler}{language}{absent}."
-    if libraries:
-        yield f"Installed libraries, beside the compiler's: {', '.join(_grouped(libraries))}."
 
 
 def _grouped(libraries: Mapping[str, str]) -> Iterator[str]:
@@ -203,8 +228,17 @@ def _stanzas(path: str, text: str) -> Iterator[str]:
         own = " ".join(dict.fromkeys(word for field in _OWN_FIELDS for word in _words(node, field)))
         libraries = " ".join(_words(node, "libraries"))
         line = f"{posixpath.dirname(path) or '.'}: {node.head} {own}" + (f" ({libraries})" if libraries else "")
-        pps = [word for field in node.fields("preprocess") for part in field.fields("pps") for word in _atoms(part)]
+        pps = _pps(node)
         yield (line + (f", ppx: {' '.join(pps)}" if pps else ""))[:_LINE_CHARACTERS]
+
+
+def _pps(node: sexp.Node) -> list[str]:
+    return [word for field in node.fields("preprocess") for part in field.fields("pps") for word in _atoms(part)]
+
+
+def _pps_of(text: str) -> Iterator[str]:
+    for node in sexp.parse(text) or ():
+        yield from (word for word in _pps(node) if not word.startswith("-"))
 
 
 def _libraries_of(text: str) -> Iterator[str]:

@@ -110,7 +110,7 @@ async def test_of_a_module_in_a_module_the_requirements_where_the_task_names_it(
 
 async def test_a_library_that_is_not_installed_is_named(look: Look) -> None:
     message = first_message(await look("Greet.", PEOPLE), "Greet.")
-    assert "The project uses libraries that are not installed: unheard_of." in message
+    assert "Not installed: unheard_of, so lib does not build." in message
 
 
 async def test_no_tool_at_all_stops_nobody(workspace: Path, bubblewrap_container: Container) -> None:
