@@ -71,9 +71,10 @@ name = "finish"
 input = { summary = "Add a dimension." }
 [[turn]]
 expect = [
-    'example\\.com/app does not build: app/main\\.go:9:',
-    'example\\.com/shapes does not build: shapes/shapes_test\\.go:6:',
-    'ml/one test_one passed before and fails now',
+    'app/main\\.go:9:42: not enough arguments',
+    'shapes/shapes_test\\.go:6:13: not enough arguments',
+    'ml/one test_one \\(ml/one/test_one\\.ml:1\\), passed before',
+    'Red before you, and not yours: example\\.com/shapes TestOldSorrow fails\\.',
 ]
 """
 
