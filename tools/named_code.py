@@ -130,7 +130,7 @@ class _Search:
             for path in named_files(self.task, reader.files)
             if reader.is_code(path) or path.endswith((".md", ".txt"))
         ]
-        sources = [path for path in reader.files if any(language.is_code(path) for language in reader.languages)]
+        sources = [path for path in reader.files if reader.is_code(path) and not reader.is_test(path)]
         chosen = list(dict.fromkeys([*by_path, *modules_named([*words, *made], sources)]))[:_FILES_READ]
         for path, text in (await reader.read(chosen)).items():
             if generated(text):

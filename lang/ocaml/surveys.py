@@ -93,6 +93,9 @@ def parse_survey(project: Project | None, output: StepOutput) -> Survey:
     lacking = [_lacks(name, stanzas) for name in _lacking(_needed(stanzas), told.get("library", ()), compiler, files)]
     absent = [f"Not installed: {'; '.join(lacking)}."] if lacking else []
     facts = [*_toolchain(told), *([shown] if libraries and shown else ()), *absent, *_about(project, told, files)]
+    own = {word for text in stanzas.values() for word in _own_names(text)}
+    # What is installed under a name of the project's own is not what its code uses.
+    libraries = {name: version for name, version in libraries.items() if name not in own}
     used = [name for name, _ in wanted.most_common() if name.partition(".")[0] in libraries and _has_interface(name)]
     versions = {name: libraries[name.partition(".")[0]] for name in used}
     return Survey(facts=tuple(facts), libraries={**libraries, **versions}, used=tuple(used))

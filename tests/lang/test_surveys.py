@@ -110,6 +110,14 @@ def test_without_stanzas_all_that_is_installed_is_listed() -> None:
     assert "Installed libraries, beside the compiler's: alcotest 1.9.1, fmt 0.11.0, lwt 6.1.2, " in survey.facts[1]
 
 
+def test_what_is_installed_of_the_project_itself_is_not_its_library() -> None:
+    said = OCAML_SAID.replace("(library (name people)", "(library (name fmt)")
+    survey = OCAML.parse_survey(DUNE, StepOutput(exit_code=0, stdout=said, stderr=""))
+    assert "fmt" not in survey.libraries
+    assert "fmt" not in survey.used
+    assert OCAML.named("Use Fmt.pr and Alcotest.", survey) == ("alcotest",)
+
+
 def test_ocaml_libraries_that_a_task_names() -> None:
     assert OCAML.named("Test it with Alcotest, parse with yojson; derive with ppx_deriving.", ocaml()) == (
         "alcotest",
