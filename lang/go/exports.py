@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 
 from lang.base import Project, Step
+from lang.go.printed import FUNCTION, METHOD, TYPE, Package, Type, read, sentence
 
 _FULL_CHARACTERS = 2750
 _NAMES_CHARACTERS = 400
 _VALUES_CHARACTERS = 160
-_LINE_CHARACTERS = 200
-_FIELDS_CHARACTERS = 160
 _TYPE_METHODS = 8
 _LEAST_METHODS = 4
 _CONSTRUCTORS = 6
@@ -98,27 +96,7 @@ _PLAIN = re.compile(
     r"Gob(En|De)code|Proto(Message|Reflect)|Descriptor|Reset"
 )
 _OPTIONS = re.compile(r"(?:Opts|Options?|Config|Settings|Params)$")
-_FUNCTION = re.compile(r"func (?P<name>[A-Z]\w*)")
-_METHOD = re.compile(r"func \((?:\w+ )?\*?(?P<type>\w+)(?:\[[^\]]*\])?\) (?P<name>[A-Z]\w*)")
-_TYPE = re.compile(r"type (?P<name>[A-Z]\w*)")
 _WORD = re.compile(r"\b[A-Z]\w*\b")
-
-
-@dataclass(slots=True, kw_only=True)
-class _Type:
-    name: str
-    text: str = ""
-    constructors: list[str] = field(default_factory=list[str])
-    methods: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    deprecated: bool = False
-
-
-@dataclass(slots=True, kw_only=True)
-class _Package:
-    synopsis: str = ""
-    functions: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    types: dict[str, _Type] = field(default_factory=dict[str, _Type])
-    values: list[str] = field(default_factory=list[str])
 
 
 def show(project: Project, package: str, module: str) -> Step:
@@ -132,7 +110,7 @@ def brief(package: str, module: str, printed: str) -> str:
     documented, _, used = documented.partition("bactrian-uses:\n")
     head, _, pages = documented.partition("\n")
     name = head.removeprefix("bactrian-doc:").strip()
-    found = _read(pages)
+    found = read(pages)
     others = _others(package, module, listed)
     if name == "main":
         return "It is a program, not a package to import: `go run` runs it, `go get -tool` keeps it in go.mod."
@@ -152,7 +130,7 @@ def _uses(printed: str) -> dict[str, float]:
     return {name: _USE * math.log2(1 + int(count)) for name, count in counts}
 
 
-def _essentials(package: _Package, uses: Mapping[str, float]) -> list[str]:
+def _essentials(package: Package, uses: Mapping[str, float]) -> list[str]:
     mentions = _mentions(package)
     ranked = _ranked(package, mentions, uses)
     twins = _twins([each for _, each in ranked])
@@ -180,7 +158,7 @@ def _essentials(package: _Package, uses: Mapping[str, float]) -> list[str]:
     return [*lines, *_names("Also", rest), *_names("Values", values, _VALUES_CHARACTERS)]
 
 
-def _ranked(package: _Package, mentions: Mapping[str, int], uses: Mapping[str, float]) -> list[tuple[float, _Type]]:
+def _ranked(package: Package, mentions: Mapping[str, int], uses: Mapping[str, float]) -> list[tuple[float, Type]]:
     """Return types by weight; the options that a constructor takes stand next to what it makes."""
     types = [each for each in package.types.values() if not each.deprecated]
     weights = {each.name: _weight(each, mentions, uses) for each in types}
@@ -195,7 +173,7 @@ def _ranked(package: _Package, mentions: Mapping[str, int], uses: Mapping[str, f
     return sorted(((weights[each.name], each) for each in types), key=lambda pair: -pair[0])
 
 
-def _made(each: _Type, uses: Mapping[str, float]) -> list[str]:
+def _made(each: Type, uses: Mapping[str, float]) -> list[str]:
     """Return a type's constructors, the most used first, variants of others last."""
     names = {_named(text) for text in each.constructors}
 
@@ -211,7 +189,7 @@ def _varies(name: str, names: Collection[str]) -> bool:
     return any(name != other and (name.startswith(other) or name == f"Must{other}") for other in names)
 
 
-def _twins(types: Sequence[_Type]) -> dict[str, str]:
+def _twins(types: Sequence[Type]) -> dict[str, str]:
     """Return the types that have the same methods as one before them, with its name."""
     first: dict[tuple[str, ...], str] = {}
     twins: dict[str, str] = {}
@@ -232,11 +210,11 @@ def _names(title: str, names: Sequence[str], limit: int = _NAMES_CHARACTERS) -> 
 
 
 def _named(line: str) -> str:
-    found = _FUNCTION.match(line) or _TYPE.match(line)
+    found = FUNCTION.match(line) or TYPE.match(line)
     return found["name"] if found else line
 
 
-def _mentions(package: _Package) -> dict[str, int]:
+def _mentions(package: Package) -> dict[str, int]:
     """How often signatures name each type: what others take and give is what a package is about."""
     signatures = [text for _, text in package.functions]
     for each in package.types.values():
@@ -247,7 +225,7 @@ def _mentions(package: _Package) -> dict[str, int]:
     return counts
 
 
-def _weight(each: _Type, mentions: Mapping[str, int], uses: Mapping[str, float]) -> float:
+def _weight(each: Type, mentions: Mapping[str, int], uses: Mapping[str, float]) -> float:
     made = [_named(text) for text in each.constructors]
     constructed = any(_CONSTRUCTOR.search(name) for name in made)
     # Where use is known, shape says little.
@@ -261,7 +239,7 @@ def _function_weight(name: str) -> float:
     return 45.0 if _CONSTRUCTOR.match(name) else 15.0 if name.startswith(("With", "Must", "Set")) else 25.0
 
 
-def _block(each: _Type, uses: Mapping[str, float], twin: str) -> list[str]:
+def _block(each: Type, uses: Mapping[str, float], twin: str) -> list[str]:
     """Return a type with its constructors and methods, those most used in full."""
     named = [(name, text) for name, text in each.methods if not _PLAIN.fullmatch(name)]
     names = {name for name, _ in named}
@@ -279,98 +257,12 @@ def _block(each: _Type, uses: Mapping[str, float], twin: str) -> list[str]:
         lines += [f"  {text}" for text in methods[:count]]
     lines += _too("made by", [_named(text) for text in made if text not in full])
     rest = [] if twin else methods[count:]
-    return lines + _too("methods", [_METHOD.sub(r"\g<name>", text).partition("(")[0] for text in rest])
+    return lines + _too("methods", [METHOD.sub(r"\g<name>", text).partition("(")[0] for text in rest])
 
 
 def _too(title: str, names: Sequence[str]) -> list[str]:
     more = f" and {len(names) - _TOO} more" if len(names) > _TOO else ""
     return [f"  {title} too: {', '.join(names[:_TOO])}{more}"] if names else []
-
-
-def _read(pages: str) -> _Package:
-    """Read `go doc -all`: declarations stand at the margin, what is said of them is indented."""
-    package, section, current = _Package(), "", None
-    head, _, body = pages.partition("\n\n")
-    told = body.strip().split("\n\n", 1)[0] if head.startswith("package ") else ""
-    if not re.match(r"(CONSTANTS|VARIABLES|FUNCTIONS|TYPES)\b", told):
-        package.synopsis = _sentence(told)
-    for text, comment in _declarations(pages):
-        if text in ("CONSTANTS", "VARIABLES", "FUNCTIONS", "TYPES"):
-            section = text
-        elif section in ("CONSTANTS", "VARIABLES"):
-            package.values += _value_names(text)
-        elif section:
-            current = _declare(package, current, text, "Deprecated:" in comment)
-    return package
-
-
-def _declare(package: _Package, current: _Type | None, text: str, deprecated: bool) -> _Type | None:
-    method, function, kind = _METHOD.match(text), _FUNCTION.match(text), _TYPE.match(text)
-    if kind:
-        current = _Type(name=kind["name"], text=_shape(text), deprecated=deprecated)
-        package.types[current.name] = current
-    elif method and current and not deprecated:
-        current.methods.append((method["name"], _one_line(text)))
-    elif function and not deprecated:
-        if current:
-            current.constructors.append(_one_line(text))
-        else:
-            package.functions.append((function["name"], _one_line(text)))
-    return current
-
-
-def _declarations(pages: str) -> Iterable[tuple[str, str]]:
-    """Yield each declaration with what is said of it."""
-    text, comment, open_ = "", "", ""
-    for line in pages.splitlines():
-        if open_:
-            text += "\n" + line
-            # What a function returns follows its parameters' closing bracket.
-            if line.startswith(open_):
-                open_ = ""
-        elif line and not line[0].isspace():
-            if text:
-                yield text, comment
-            text, comment = line, ""
-            open_ = {"{": "}", "(": ")"}.get(line[-1], "")
-        else:
-            comment += line + "\n"
-    if text:
-        yield text, comment
-
-
-def _value_names(text: str) -> list[str]:
-    if text.endswith(")") and "(\n" in text:
-        return [found[1] for found in re.finditer(r"^\t(?:\w+, )*([A-Z]\w*)\b", text, re.MULTILINE)]
-    found = re.match(r"(?:const|var) ([A-Z]\w*)", text)
-    return [found[1]] if found else []
-
-
-def _shape(text: str) -> str:
-    """Return a type on one line, its fields or methods only where they are few."""
-    if "\n" not in text:
-        return _one_line(text)
-    first, *rest = text.splitlines()
-    inner = [re.sub(r"\s+", " ", line.split("//")[0]).strip() for line in rest[:-1]]
-    inner = [re.sub(r" `.*`$", "", line) for line in inner if line]
-    joined = "; ".join(inner)
-    if joined and len(joined) <= _FIELDS_CHARACTERS:
-        return f"{first} {joined} }}"
-    names = ", ".join(found[0] for line in inner if (found := re.match(r"[A-Z]\w*", line)))
-    return f"{first} {names[:_FIELDS_CHARACTERS]}… }}" if names else f"{first} … }}"
-
-
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
-    line = re.sub(r"\( | ?,? \)", lambda bracket: bracket[0].strip(" ,"), line)
-    return line if len(line) <= _LINE_CHARACTERS else f"{line[:_LINE_CHARACTERS]}…"
-
-
-def _sentence(text: str) -> str:
-    line = " ".join(text.split())
-    found = re.match(r"(?:Package \w+ )?(.{3,200}?[.])(?:\s|$)", line)
-    text = found[1] if found else line[:200]
-    return re.sub(r"^(is|provides|implements|contains) (an? |the )?", "", text)
 
 
 def _others(package: str, module: str, listed: str) -> list[str]:
@@ -386,7 +278,7 @@ def _others(package: str, module: str, listed: str) -> list[str]:
     below = f"{package}/"
     fit.sort(key=lambda row: (not row[0].startswith(below), row[0].count("/") - used.get(row[0], 0) / 4, row[0]))
     more = [f"{len(fit) - _PACKAGES} more"] if len(fit) > _PACKAGES else []
-    return [f"{row[0]}  {_sentence(row[3])[:100]}".rstrip() for row in fit[:_PACKAGES]] + more
+    return [f"{row[0]}  {sentence(row[3])[:100]}".rstrip() for row in fit[:_PACKAGES]] + more
 
 
 def _aside(path: str, module: str) -> bool:
