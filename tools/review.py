@@ -6,6 +6,7 @@ Everything is found out once, after all calls of a reply: what stands between tw
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -112,14 +113,18 @@ class Review:
         if paths:
             await self.analyses.changed(paths)
         if paths or self._waiting:
-            await self._polish(paths, _SETTLE_S)
+            await self._polish(paths, _SETTLE_S, last=True)
             self._seen = await snapshot(self.container)
 
-    async def _polish(self, paths: Collection[str], patience_s: float) -> dict[str, tuple[Change, str]]:
+    async def _polish(
+        self, paths: Collection[str], patience_s: float, *, last: bool = False
+    ) -> dict[str, tuple[Change, str]]:
         """Format files and mend what can only be mended one way; return what that changed, and how to say it.
 
-        Those whose analysis is not ready yet have their turn next time.
+        Those whose analysis is not ready in time have their turn next time; there is none after the `last`, which has
+        new ones formatted at least.
         """
+        until = time.monotonic() + patience_s
         done: dict[str, tuple[Change, str]] = {}
         waiting, self._waiting = self._waiting, set()
         for path in dict.fromkeys((*waiting, *paths)):
@@ -128,8 +133,11 @@ class Review:
             if now is None:
                 continue
             owned = any(language.owns(path) for language in self.checks.languages)
-            if owned and not await self.analyses.symbols(path, patience_s=patience_s):
+            left_s = max(0.0, until - time.monotonic())
+            if owned and not await self.analyses.symbols(path, patience_s=left_s):
                 self._waiting.add(path)
+                if not last:
+                    continue
             edit = await self.analyses.polished(path, before)
             if edit is not None and edit.content != now:
                 done |= {edit.path: await self._apply(edit, now)}
