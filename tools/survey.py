@@ -105,6 +105,8 @@ class _Surveyor:
     findings: Findings
     main: dict[str, Project | None] = field(default_factory=dict[str, "Project | None"])
     """The outermost project of each language."""
+    asked: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """Languages and libraries whose interface some project was asked for."""
     begun: float = field(default_factory=time.monotonic)
 
     async def run(self, subjects: Iterable[tuple[Language, Project | None]]) -> None:
@@ -130,9 +132,12 @@ class _Surveyor:
             return
         survey = language.parse_survey(project, output)
         self.findings.surveys.append(Surveyed(language=language, project=project, survey=survey))
-        named = language.named(self.task, survey)[:_NAMED_LIBRARIES]
-        main = project is not None and project == self.main[language.name]
-        used = [name for name in survey.used if name not in named][: _USED_LIBRARIES if main else 0]
+        main = project == self.main[language.name]
+        # What no project has need not be fetched for each of them.
+        named = [name for name in language.named(self.task, survey) if main or name in survey.libraries]
+        named = [name for name in named[:_NAMED_LIBRARIES] if (language.name, name) not in self.asked]
+        used = [name for name in survey.used if name not in named][: _USED_LIBRARIES if main and project else 0]
+        self.asked.update((language.name, name) for name in (*named, *used))
         where = project or Project(language=language.name, root=".")
         # Side by side, but the surest first: each is shown as soon as it is there, whatever becomes of the others.
         found = await asyncio.gather(

@@ -99,12 +99,13 @@ async def test_of_a_module_in_a_module_the_requirements_where_the_task_names_it(
         "top.go": "package top\n",
         "AGENTS.md": "Do it well.\n" * 3_000,
     }
-    findings = await look("Mend it.", files)
+    findings = await look("Mend it with log/slog.", files)
     message = first_message(findings, "Mend it.")
     assert "Module example.com/top in .: go 1.25.\ngo.mod requires golang.org/x/sync v0.16.0.\n" in message
     assert "Module example.com/top/exp in exp: go 1.25.\nMain packages: ..\n" in message
     assert "golang.org/x/text" not in message
     assert "golang.org/x/text v0.24.0" in first_message(findings, "Mend exp/main.go.")
+    assert message.count("--- log/slog exports") == 1
     assert "more characters of AGENTS.md: read_file has the rest]" in message
 
 
