@@ -66,7 +66,8 @@ async def test_go(bubblewrap_container: Container, lay_out: LayOut, commit: Comm
         said = "\n".join((*broken.by_path.values(), broken.rest))
         assert "user/user.go:5" in said
         assert "cannot use 2" in said
-        assert "missing" not in said
+        assert said.count("missing") == 1, "what was red before is said once, as such"
+        assert "Red before you, and not yours: example.com/m/old does not build: old/old.go:3:30: undefined" in said
         assert broken.errors >= 1
         assert broken.checked is None
 
@@ -74,6 +75,7 @@ async def test_go(bubblewrap_container: Container, lay_out: LayOut, commit: Comm
         lay_out({"notes.md": "words\n", "leaf/more.go": "package leaf\n\nconst Three = 3\n"})
         again = await review.after()
         assert "cannot use 2" not in "\n".join((*again.by_path.values(), again.rest))
+        assert "missing" not in again.rest
 
         # Mended: the packages that it concerns are checked.
         lay_out({"leaf/leaf.go": "package leaf\n\nfunc Twice(x int) int { return 3 * x }\n"})
