@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from lang.go.remedies.declarations import Declaration, Package
-from lang.go.remedies.nearness import CLEAR_LIKENESS, likeness, listing, nearest
+from lang.go.remedies.nearness import CLEAR_LIKENESS, likeness, listing, nearest, useful
 from lang.go.remedies.question import Question
 
 _FEW = 12
@@ -100,6 +100,7 @@ def _unnamed_type(type_text: str) -> str:
 
 
 def _members(type_text: str, name: str, members: Sequence[Declaration]) -> str:
+    members = useful(members)
     exact = [one for one in members if one.name.lower() == name.lower() and one.name != name]
     near = exact[:1] or nearest(name, members)
     if exact:
@@ -115,7 +116,7 @@ async def in_literal(question: Question, name: str, type_text: str) -> str:
     """`unknown field F in struct literal of type T`: the fields that there are."""
     package, bare = await question.type_of(type_text)
     own = package.path.startswith(".")
-    fields = [one for one in package.members(bare) if one.kind == "field" and (one.exported or own)]
+    fields = [one for one in useful(package.members(bare)) if one.kind == "field" and (one.exported or own)]
     near = nearest(name, fields, _LITERAL_LEAST) or ([] if len(fields) > _FEW else nearest(name, fields))
     if not fields and package.declarations:
         makers = [one for one in package.top(exported=True) if one.name.startswith("New")]

@@ -11,6 +11,13 @@ from lang.go.remedies.declarations import Declaration
 REMEDY_CHARACTERS = 500
 SHOWN = 4
 """How many near names are shown with signature and documentation."""
+_PLUMBING = re.compile(
+    r"ProtoReflect|ProtoMessage|ProtoInternal|Descriptor|XXX_\w+|Reset|String|GoString|Enum(Descriptor|String)|"
+    r"(Unm|M)arshal\w*|Size|state|sizeCache|unknownFields"
+)
+"""Members that generated code has for its library's sake."""
+_GENERATED = ("ProtoReflect", "ProtoMessage")
+_KINDS = ("field", "method")
 LEAST_LIKENESS = 0.55
 _SPREAD = 0.25
 """How much less alike than the most alike a name may be to be shown beside it."""
@@ -49,6 +56,14 @@ def nearest(wanted: str, declarations: Iterable[Declaration], least: float = LEA
     return list({one.signature: one for _, one in likely}.values())[:SHOWN]
 
 
+def useful(members: Collection[Declaration]) -> list[Declaration]:
+    """Return a type's members: of generated messages fields and getters only, fields and what they get first."""
+    if not any(one.name in _GENERATED for one in members):
+        return list(members)
+    kept = [one for one in members if not _PLUMBING.fullmatch(one.name)]
+    return sorted(kept, key=lambda one: (one.kind != "field", not one.name.startswith("Get")))
+
+
 def listing(title: str, near: Sequence[Declaration], others: Collection[Declaration] = ()) -> str:
     """Return a title, a line for each near declaration, and the names of others as far as there is room.
 
@@ -62,10 +77,11 @@ def listing(title: str, near: Sequence[Declaration], others: Collection[Declarat
             break
         lines.append(line)
         room -= len(line) + 1
-    signatures = [one.signature for one in others] if not near else []
+    told = {one.name for one in near}
+    signatures = [one.signature for one in others if one.name not in told and (not near or one.kind in _KINDS)]
     if signatures and sum(map(len, signatures)) + 4 * len(signatures) < room:
-        return "\n".join((title, *(f"  {signature}" for signature in signatures)))
-    rest = _names(others, {one.name for one in near}, room - 10)
+        return "\n".join((*lines, *(f"  {signature}" for signature in signatures)))
+    rest = _names(others, told, room - 10)
     if rest:
         lines.append(f"  {'also ' if near else ''}{rest}")
     return "\n".join(lines) if len(lines) > 1 else ""

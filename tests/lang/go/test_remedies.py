@@ -8,8 +8,8 @@ import pytest
 
 from lang.analysis import Symbol
 from lang.go.remedies import plain
-from lang.go.remedies.declarations import read_package
-from lang.go.remedies.nearness import likeness, listing, nearest
+from lang.go.remedies.declarations import Declaration, read_package
+from lang.go.remedies.nearness import likeness, listing, nearest, useful
 from lang.go.remedies.question import declared, package_name
 
 RATE = """\
@@ -147,3 +147,31 @@ def test_a_symbol_of_the_server_reads_as_a_declaration(symbol: Symbol, signature
 )
 def test_package_names_follow_from_paths(path: str, name: str) -> None:
     assert package_name(path) == name
+
+
+def test_of_generated_messages_fields_and_getters_are_told_with_types() -> None:
+    methods = ("ProtoReflect() protoreflect.Message", "Descriptor() ([]byte, []int)", "ProtoMessage()", "Reset()")
+    read = [
+        *(Declaration(name=text.partition("(")[0], kind="method", signature=text) for text in methods),
+        Declaration(name="String", kind="method", signature="String() string"),
+        Declaration(name="GetValue", kind="method", signature="GetValue() float64"),
+        Declaration(name="Value", kind="field", signature="Value *float64"),
+    ]
+    assert [one.name for one in useful(read)] == ["Value", "GetValue"]
+    assert listing("Gauge has", (), useful(read)).splitlines() == [
+        "Gauge has",
+        "  Value *float64",
+        "  GetValue() float64",
+    ]
+    plain = [one for one in read if not one.name.startswith("Proto")]
+    assert useful(plain) == plain
+
+
+def test_beside_near_members_others_have_their_types_where_there_is_room() -> None:
+    near = Declaration(name="Start", kind="method", signature="Start() error")
+    other = Declaration(name="Stop", kind="method", signature="Stop() error")
+    assert listing("Clock has", (near,), (near, other)).splitlines() == [
+        "Clock has",
+        "  Start() error",
+        "  Stop() error",
+    ]
