@@ -124,7 +124,7 @@ async def _recorded(
 ) -> ToolResult:
     before = await texts(context.container, [edit.path for edit in addition.edits])
     changes = await put(context.container, addition)
-    exported = _without_repeated(await _dependencies(target, context).describe(addition), unchecked).strip()
+    exported = without_repeated(await _dependencies(target, context).describe(addition), unchecked).strip()
     head = _head(target, addition, name, bool(changes))
     diff = shown(addition, before)
     parts = [" ".join(filter(None, [head, *addition.notes])), diff, _cut(exported)]
@@ -148,7 +148,7 @@ def _head(target: _Target, addition: Addition, name: str, changed: bool) -> str:
     return f"Added {what}{where}.{others}"
 
 
-def _without_repeated(described: str, unchecked: set[str]) -> str:
+def without_repeated(described: str, unchecked: set[str]) -> str:
     """Leave out what could not be checked and was said before; remembers it."""
     lines: list[str] = []
     for line in described.split("\n"):

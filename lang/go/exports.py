@@ -15,8 +15,9 @@ _VALUES_CHARACTERS = 160
 _TYPE_METHODS = 8
 _LEAST_METHODS = 4
 _CONSTRUCTORS = 6
+_FEW_TYPES = 12
 _USED_CONSTRUCTORS = 2
-"""The same where it is known which of them are used."""
+"""The same where it is known which of them are used, in packages of more than `_FEW_TYPES`."""
 _ALIKE_METHODS = 4
 _USE = 8.0
 _ROOM = 0.05
@@ -134,7 +135,8 @@ def _essentials(package: Package, uses: Mapping[str, float]) -> list[str]:
     mentions = _mentions(package)
     ranked = _ranked(package, mentions, uses)
     twins = _twins([each for _, each in ranked])
-    blocks = [(weight, _block(each, uses, twins.get(each.name, ""))) for weight, each in ranked]
+    many = len(package.types) > _FEW_TYPES
+    blocks = [(weight, _block(each, uses, twins.get(each.name, ""), sparing=many)) for weight, each in ranked]
     blocks += [
         (_function_weight(name) * (0.4 if uses else 1.0) + uses.get(name, 0), [text])
         for name, text in package.functions
@@ -239,7 +241,7 @@ def _function_weight(name: str) -> float:
     return 45.0 if _CONSTRUCTOR.match(name) else 15.0 if name.startswith(("With", "Must", "Set")) else 25.0
 
 
-def _block(each: Type, uses: Mapping[str, float], twin: str) -> list[str]:
+def _block(each: Type, uses: Mapping[str, float], twin: str, *, sparing: bool) -> list[str]:
     """Return a type with its constructors and methods, those most used in full."""
     named = [(name, text) for name, text in each.methods if not _PLAIN.fullmatch(name)]
     names = {name for name, _ in named}
@@ -249,7 +251,7 @@ def _block(each: Type, uses: Mapping[str, float], twin: str) -> list[str]:
     count = max(_LEAST_METHODS, min(len(used_methods), _TYPE_METHODS)) if used_methods else _TYPE_METHODS
     made = _made(each, uses)
     used = [text for text in made if uses.get(_named(text))] or made[:1]
-    full = used[:_USED_CONSTRUCTORS] if uses else made[:_CONSTRUCTORS]
+    full = used[:_USED_CONSTRUCTORS] if uses and sparing else made[:_CONSTRUCTORS]
     lines = [each.text, *(f"  {text}" for text in full)]
     if twin:
         lines.append(f"  methods as {twin}'s")

@@ -15,6 +15,7 @@ from containers.base import Container
 from lang.dependencies import STAGE
 from lang.go import Go
 from lang.ocaml import OCaml
+from tools.add_dependency import without_repeated
 from tools.base import ToolContext, ToolError, ToolResult
 from tools.tree import changes, files, snapshot
 
@@ -329,3 +330,10 @@ async def test_files_without_git(bubblewrap_container: Container, workspace: Pat
     assert await files(bubblewrap_container) == ("sub/odd name\n",)
     assert await snapshot(bubblewrap_container) == ""
     assert await changes(bubblewrap_container, "") == ()
+
+
+def test_what_could_not_be_checked_is_said_once() -> None:
+    said: set[str] = set()
+    told = "Not checked for vulnerabilities: no database at hand.\npackage x"
+    assert without_repeated(told, said) == told
+    assert without_repeated(told, said) == "package x"
