@@ -67,7 +67,7 @@ async def test_go(bubblewrap_container: Container, lay_out: LayOut, commit: Comm
         assert "user/user.go:5" in said
         assert "cannot use 2" in said
         assert said.count("missing") == 1, "what was red before is said once, as such"
-        assert "Red before you, and not yours: example.com/m/old does not build: old/old.go:3:30: undefined" in said
+        assert "Red before you, and not yours: example.com/m/old does not build: old/old.go:3:28: undefined" in said
         assert broken.errors >= 1
         assert broken.checked is None
 
