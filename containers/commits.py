@@ -29,7 +29,7 @@ git rev-parse --git-dir >/dev/null 2>&1 || say "the workspace's .git is broken"
 index=$(mktemp)
 trap 'rm -f "$index"' EXIT
 export GIT_INDEX_FILE=$index
-if ! cp .git/index "$index" 2>/dev/null || ! git ls-files >/dev/null 2>&1; then
+if ! cp -p .git/index "$index" 2>/dev/null || ! git ls-files >/dev/null 2>&1; then
     rm -f "$index"
     [ -z "$base" ] || git read-tree "$base"
 fi
@@ -70,7 +70,7 @@ else
     commit=$(git commit-tree "$tree" ${parent:+-p "$parent"} -F -)
     # A lock that was left behind may forbid these; the commit is there all the same.
     git update-ref -m "bactrian: the work so far" HEAD "$commit" 2>/dev/null || true
-    { cp "$index" .git/index.bactrian && mv -f .git/index.bactrian .git/index; } 2>/dev/null || true
+    { cp -p "$index" .git/index.bactrian && mv -f .git/index.bactrian .git/index; } 2>/dev/null || true
 fi
 echo "$commit"
 """

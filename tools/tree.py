@@ -40,7 +40,7 @@ _SNAPSHOT = """
 set -e
 index=$(mktemp)
 trap 'rm -f "$index"' EXIT
-cp "$(git rev-parse --git-path index)" "$index" 2>/dev/null || rm -f "$index"
+cp -p "$(git rev-parse --git-path index)" "$index" 2>/dev/null || rm -f "$index"
 export GIT_INDEX_FILE="$index"
 git add --all >/dev/null 2>&1
 git write-tree

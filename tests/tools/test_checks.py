@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from containers.base import Container
+from containers.commits import compare, work_tree
 from lang.go import Go
 from tools.check_report import CheckReport
 from tools.checks import Checks
+from tools.tree import snapshot
 
 LayOut = Callable[[Mapping[str, str]], None]
 Commit = Callable[[], str]
@@ -111,3 +116,16 @@ async def test_what_lies_deeper_than_any_package_concerns_nothing(
         checked = await checks.check()
         assert checked.scope == "nothing"
         assert checked.comparison.report.projects == ()
+
+
+async def test_an_edit_of_the_same_size_in_the_second_of_the_commit_is_seen(
+    bubblewrap_container: Container, workspace: Path, commit: Commit, lay_out: LayOut
+) -> None:
+    lay_out({"a.txt": "one\n"})
+    await asyncio.sleep(1.01 - time.time() % 1)  # git compares whole seconds
+    base = commit()
+    (workspace / "a.txt").write_text("two\n")
+    await asyncio.sleep(1.01 - time.time() % 1)
+    tree = await work_tree(bubblewrap_container, base)
+    assert (await compare(bubblewrap_container, base, tree)).modified == ("a.txt",)
+    assert await snapshot(bubblewrap_container) == tree
