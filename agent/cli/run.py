@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shlex
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -219,11 +221,23 @@ async def _run(
 
 
 def _obey_signals(session: Session) -> None:
+    """Let signals end the session in order. The handlers stay: the loop's own would be gone before the process is.
+
+    A signal in its last milliseconds would then kill it, and the exit code that was told be another's.
+    """
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, session.cancel, "cancelled")
-    loop.add_signal_handler(signal.SIGTERM, session.cancel, "terminated")
+
+    def ending(status: Literal["cancelled", "terminated"]) -> Callable[[int, FrameType | None], None]:
+        def end(_: int, __: FrameType | None) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: all is done
+                loop.call_soon_threadsafe(session.cancel, status)
+
+        return end
+
+    signal.signal(signal.SIGINT, ending("cancelled"))
+    signal.signal(signal.SIGTERM, ending("terminated"))
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` leaves it
-        loop.add_signal_handler(signal.SIGHUP, session.cancel, "terminated")
+        signal.signal(signal.SIGHUP, ending("terminated"))
 
 
 def _offer_repository(path: Path) -> bool:
