@@ -18,7 +18,6 @@ from tools.base import Change
 from tools.checks import Checked, Checks
 from tools.comparison import Comparison, Told, alone, new_findings, told_as
 from tools.diff import change, changed_lines
-from tools.paths import file_errors
 from tools.report import findings, headline, render
 from tools.text import decode, encode, plural
 from tools.tree import changes, snapshot
@@ -139,8 +138,8 @@ class Review:
                 if not last:
                     continue
             edit = await self.analyses.polished(path, before)
-            if edit is not None and edit.content != now:
-                done |= {edit.path: await self._apply(edit, now)}
+            if edit is not None and edit.content != now and await self._write(edit):
+                done[edit.path] = (change(edit.path, now, edit.content), _said_of(edit, now))
         if done:
             await self.analyses.changed(done)
         return done
@@ -218,10 +217,13 @@ class Review:
 
     # Files
 
-    async def _apply(self, edit: FileEdit, now: str) -> tuple[Change, str]:
-        with file_errors(edit.path):
+    async def _write(self, edit: FileEdit) -> bool:
+        """Write a file; where that can't be done (a full disk) it stays as the model wrote it."""
+        try:
             await self.container.write(edit.path, encode(edit.content))
-        return change(edit.path, now, edit.content), _said_of(edit, now)
+        except OSError:
+            return False
+        return True
 
     async def _text(self, path: str) -> str | None:
         try:

@@ -11,9 +11,6 @@ from lang.go.remedies.question import Question
 
 _SHOWN = 4
 _VERSION = re.compile(r"^(?:require\s+|\t)(\S+\.\S+/\S+)\s+(v\S+)", re.MULTILINE)
-_NO_VERSION = re.compile(
-    r"unknown revision|invalid version|no matching versions|[Nn]ot [Ff]ound|not available|: 4\d\d "
-)
 _MAJOR = re.compile(r"/v\d+$")
 
 

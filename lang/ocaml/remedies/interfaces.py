@@ -12,7 +12,6 @@ from lang.ocaml.syntax import outline
 
 _VALUE = re.compile(r"The value [`']?(?P<name>\([^)]*\)|\S+?)'? is required but not provided")
 _TYPE = re.compile(r"The type [`']?(?P<name>\S+?)'? is required but not provided")
-_EXPECTED = re.compile(r'File "(?P<path>[^"]+)", line (?P<line>\d+), characters [\d-]+: Expected declaration')
 _PLACE = re.compile(r"The implementation (?P<ml>\S+) does not match the interface (?P<mli>\S+?):")
 _CLASH = re.compile(
     r"Values do not match:\s+(?P<have>val .*?)\s+is not included in\s+(?P<want>val .*?)(?=\s+The type |\s+File |$)",
