@@ -68,8 +68,8 @@ class ToolResult:
     """Set by tools that edit."""
 
 
-def _ignore(_: str) -> None:
-    pass
+def silent(_: object) -> None:
+    """Tell nobody: stands where nothing listens."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class ToolContext:
     """A directory in the container, outside the workspace, for whole outputs that the model may read later."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     """Variables for every command: caches, colours off."""
-    on_output: Callable[[str], None] = _ignore
+    on_output: Callable[[str], None] = silent
     analyses: Analyses | None = None
     """The session's analyses; None where there are none: tools then go by syntax alone."""
     checks: Checks | None = None

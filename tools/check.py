@@ -10,16 +10,13 @@ from typing import Literal
 
 from containers.base import WORKSPACE, Container
 from lang.base import BuildReport, Language, Project, Scope, Step, StepOutput, TestReport
+from tools.base import silent
 from tools.check_report import CheckReport, ProjectReport
 from tools.steps import Runner
 from tools.tree import projects
 
 Part = Literal["build", "vet", "test"]
 ALL_PARTS: tuple[Part, ...] = ("build", "vet", "test")
-
-
-def _ignore(_: str) -> None:
-    pass
 
 
 async def run_check(
@@ -31,7 +28,7 @@ async def run_check(
     scopes: Mapping[Project, Scope] | None = None,
     run: str = "",
     parts: Sequence[Part] = ALL_PARTS,
-    on_output: Callable[[str], None] = _ignore,
+    on_output: Callable[[str], None] = silent,
     output_folder: str = "/tmp/bactrian",
     label: str = "check",
 ) -> CheckReport:

@@ -16,6 +16,7 @@ from typing import Protocol
 from containers.base import HOST, Container, ContainerDied, ContainerUnavailable
 from containers.commits import TreeDifference, compare, lay_out_tree, tree_of, work_tree
 from lang.base import Language, Project, Scope
+from tools.base import silent
 from tools.check import ALL_PARTS, Part, run_check
 from tools.check_report import CheckReport
 from tools.comparison import Comparison, compare_reports
@@ -73,10 +74,6 @@ class Checked:
         return " ".join(part for part in named if part) or "nothing"
 
 
-def _ignore(_: object) -> None:
-    pass
-
-
 @dataclass(slots=True, kw_only=True)
 class Checks:
     """One session's checks. `start` comes first, `stop` last; one check runs at a time.
@@ -89,7 +86,7 @@ class Checks:
     base_commit: str
     """Empty where there was none."""
     store: BaseStore | None = None
-    on_base: Callable[[CheckReport], None] = _ignore
+    on_base: Callable[[CheckReport], None] = silent
     """Called once with the base's check, unless there is nothing to check."""
     _base: asyncio.Task[CheckReport] | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -122,7 +119,7 @@ class Checks:
         whole: bool = False,
         run: str = "",
         parts: Sequence[Part] = ALL_PARTS,
-        on_output: Callable[[str], None] = _ignore,
+        on_output: Callable[[str], None] = silent,
         output_folder: str = "/tmp/bactrian",
         label: str = "",
     ) -> Checked:

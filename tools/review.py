@@ -6,32 +6,28 @@ Everything is found out once, after all calls of a reply: what stands between tw
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from containers.base import Container, ContainerDied
 from containers.git import RepositoryError
-from lang.base import Diagnostic, FileEdit
+from lang.base import Diagnostic
 from tools.analyses import Analyses
-from tools.base import Change
+from tools.base import Change, silent
 from tools.checks import Checked, Checks
 from tools.comparison import Comparison, Told, alone, new_findings, told_as
-from tools.diff import change, changed_lines
+from tools.polishing import Polish
 from tools.report import findings, headline, render
-from tools.text import decode, encode, plural
+from tools.text import plural
 from tools.tree import changes, snapshot
 
 CHECK_S = 60.0
 """What an unasked check may take; a longer one is the model's, or the verdict's, to ask for."""
 _DIAGNOSTICS_S = 10.0
-_POLISH_S, _SETTLE_S = 5.0, 30.0
-"""How long files wait to be polished for an analysis that is starting: between replies, and before a verdict."""
 _REMEDIES = 8
 """How many findings of one answer get a remedy: the first are those that the others follow from."""
 _REMEDIES_S = 6.0
 _BASE_PROBLEMS = 5
-_POLISHED_LINES = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +40,6 @@ class Reviewed:
     """What formatter and safe fixes wrote."""
     errors: int = 0
     checked: Checked | None = None
-
-
-def _ignore(_: str) -> None:
-    pass
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,14 +56,16 @@ class Review:
     """The tree at the end of the last review."""
     _written: set[str] = field(default_factory=set[str])
     _base_told: bool = False
-    _waiting: set[str] = field(default_factory=set[str])
-    """Written while no analysis was ready to polish it."""
+    _polish: Polish = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._polish = Polish(container=self.container, analyses=self.analyses, checks=self.checks)
 
     async def start(self) -> None:
         """Remember the files as they are now."""
         self._seen = await snapshot(self.container)
 
-    async def after(self, *, check: bool = True, on_output: Callable[[str], None] = _ignore) -> Reviewed:
+    async def after(self, *, check: bool = True, on_output: Callable[[str], None] = silent) -> Reviewed:
         """Polish what was written since the last review, whoever wrote it, and say what is wrong with it.
 
         New errors come alone. Without any the changed packages and their dependents are checked, if `check`.
@@ -82,7 +76,7 @@ class Review:
         paths = [each.path for each in written]
         self._written |= set(paths)
         await self.analyses.changed(paths)
-        edits = await self._polish(paths, _POLISH_S)
+        edits = await self._polish.after(paths, self._seen)
         self._seen = await snapshot(self.container)
         by_path = {path: text for path, (_, text) in edits.items()}
         polished = tuple(each for each, _ in edits.values())
@@ -111,38 +105,8 @@ class Review:
         self._written |= set(paths)
         if paths:
             await self.analyses.changed(paths)
-        if paths or self._waiting:
-            await self._polish(paths, _SETTLE_S, last=True)
+        if await self._polish.last(paths, self._seen):
             self._seen = await snapshot(self.container)
-
-    async def _polish(
-        self, paths: Collection[str], patience_s: float, *, last: bool = False
-    ) -> dict[str, tuple[Change, str]]:
-        """Format files and mend what can only be mended one way; return what that changed, and how to say it.
-
-        Those whose analysis is not ready in time have their turn next time; there is none after the `last`, which has
-        new ones formatted at least.
-        """
-        until = time.monotonic() + patience_s
-        done: dict[str, tuple[Change, str]] = {}
-        waiting, self._waiting = self._waiting, set()
-        for path in dict.fromkeys((*waiting, *paths)):
-            before = await self._text_at(self.checks.base_commit if path in waiting else self._seen, path)
-            now = await self._text(path)
-            if now is None:
-                continue
-            owned = any(language.owns(path) for language in self.checks.languages)
-            left_s = max(0.0, until - time.monotonic())
-            if owned and not await self.analyses.symbols(path, patience_s=left_s):
-                self._waiting.add(path)
-                if not last:
-                    continue
-            edit = await self.analyses.polished(path, before)
-            if edit is not None and edit.content != now and await self._write(edit):
-                done[edit.path] = (change(edit.path, now, edit.content), _said_of(edit, now))
-        if done:
-            await self.analyses.changed(done)
-        return done
 
     def base_in_words(self) -> str:
         """Say what was red at the base, once, as soon as that is known; empty otherwise."""
@@ -215,28 +179,6 @@ class Review:
         doubt = "" if checked.base_known else "\nThe base is still being checked: some of it may be old."
         return checked, f"Checked {checked.scope}: {await self.in_words(checked.comparison)}{doubt}"
 
-    # Files
-
-    async def _write(self, edit: FileEdit) -> bool:
-        """Write a file; where that can't be done (a full disk) it stays as the model wrote it."""
-        try:
-            await self.container.write(edit.path, encode(edit.content))
-        except OSError:
-            return False
-        return True
-
-    async def _text(self, path: str) -> str | None:
-        try:
-            decoded = decode(await self.container.read(path))
-        except OSError:
-            return None
-        return decoded.text if decoded and decoded.utf8 else None
-
-    async def _text_at(self, tree: str, path: str) -> str | None:
-        argv = ["git", "cat-file", "blob", f"{tree}:{path}"]
-        shown = await self.container.exec(argv, limit_bytes=8 << 20)
-        return shown.stdout.text() if shown.exit_code == 0 else None
-
 
 def _remedy(task: asyncio.Task[str]) -> str:
     """Return a remedy. A fault in finding it is said, and costs nothing else; the container's death is raised."""
@@ -246,10 +188,3 @@ def _remedy(task: asyncio.Task[str]) -> str:
     if isinstance(error, ContainerDied):
         raise error
     return f"(no remedy: {type(error).__name__}: {error}; this is a fault in Bactrian)"
-
-
-def _said_of(edit: FileEdit, now: str) -> str:
-    """Say what the formatter changed; of white space alone nobody needs to see the lines."""
-    if "".join(now.split()) == "".join(edit.content.split()):
-        return f"{edit.path} was formatted (white space only)."
-    return f"{edit.path} was put in order:\n{changed_lines(now, edit.content, limit=_POLISHED_LINES)}"
