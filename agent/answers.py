@@ -19,8 +19,13 @@ Ran = tuple[ToolCall, ToolResult | None]
 """A call and its result; None for `finish`."""
 
 
-def answers(reply: Completed, ran: Sequence[Ran], verdict: ToolResult, reviewed: Reviewed) -> list[Part]:
-    """Return the parts of the answer to a reply. `verdict` is the answer to `finish`, or to plain words."""
+def answers(
+    reply: Completed, ran: Sequence[Ran], verdict: ToolResult, reviewed: Reviewed, news: str = ""
+) -> list[Part]:
+    """Return the parts of the answer to a reply. `verdict` is the answer to `finish`, or to plain words.
+
+    `news` is of no call, but of the review or the verdict.
+    """
     texts = [(result or verdict).content for _, result in ran]
     for path, said in reviewed.by_path.items():
         at = next((at for at, (_, result) in reversed(list(enumerate(ran))) if _wrote(result, path)), len(ran) - 1)
@@ -32,7 +37,7 @@ def answers(reply: Completed, ran: Sequence[Ran], verdict: ToolResult, reviewed:
         ToolAnswer(call_id=call.id, content=text, is_error=(result or verdict).is_error)
         for text, (call, result) in zip(texts, ran, strict=True)
     ]
-    return [*parts, *_remarks(reply, verdict)]
+    return [*parts, *_remarks(reply, verdict), *([Text(text=news)] if news else [])]
 
 
 def _wrote(result: ToolResult | None, path: str) -> bool:

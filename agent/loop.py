@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from itertools import groupby
-from typing import Any, Protocol, assert_never
+from typing import Protocol, assert_never
 
 from agent.answers import answers, in_the_way
+from agent.calls import Calls, News, no_news
 from agent.events import (
-    EditTried,
     Event,
-    FileChanged,
     MessageAdded,
     RequestRetried,
     TextDelta,
     ThinkingDelta,
-    ToolFinished,
-    ToolOutput,
-    ToolStarted,
     TurnFinished,
     TurnStarted,
     UsageReported,
 )
 from agent.limits import Limits
-from agent.messages import Message, Part, Text, ToolCall, Usage
+from agent.messages import Message, Part, Text, Usage
 from agent.providers.base import (
     Completed,
     ModelRequest,
@@ -37,8 +31,8 @@ from agent.providers.base import (
     ThinkingChunk,
     ToolDefinition,
 )
-from tools.base import Effect, Tool, ToolContext, ToolError, ToolResult
-from tools.registry import FINISH, Registry
+from tools.base import ToolContext, ToolResult
+from tools.registry import Registry
 from tools.review import Reviewed
 
 EMPTY_LIMIT = 3
@@ -76,6 +70,7 @@ class Loop:
     emit: Callable[[Event], None]
     judge: Judge
     review: Reviewer
+    news: News = no_news
     limits: Limits = field(default_factory=Limits)
     history: list[Message] = field(default_factory=list[Message])
     turn: int = 0
@@ -119,12 +114,12 @@ class Loop:
 
     async def _act(self, reply: Completed) -> tuple[Judgement | None, list[Part]]:
         """Run a reply's calls, then judge or review the work; return what the model is told."""
-        calls = reply.message.calls
-        ran = list(zip(calls, await self._run_calls(calls), strict=True))
+        calls, running = reply.message.calls, self._calls()
+        ran = list(zip(calls, await running.run(calls), strict=True))
         finishes = [call for call, result in ran if result is None]
         judgement: Judgement | None = None
         verdict, reviewed = ToolResult(content=""), Reviewed()
-        hindrance = in_the_way(ran, self._effect)
+        hindrance = in_the_way(ran, running.effect)
         done = bool(finishes) or (reply.message.parts and not calls and reply.stop != "length")
         if done:
             said = (text for call in finishes if isinstance(text := call.arguments.get("summary"), str) and text)
@@ -133,12 +128,17 @@ class Loop:
             judgement = await self.judge(self.last_words)
             verdict = ToolResult(content=judgement.feedback)
         else:
-            if any(self._effect(call.name) != "read" for call in calls):
+            if any(running.effect(call.name) != "read" for call in calls):
                 reviewed = await self.review()
             if done:
                 content = f"Not finished: {hindrance} failed. Mend that and finish again."
                 verdict = ToolResult(content=content, is_error=True)
-        return judgement, answers(reply, ran, verdict, reviewed)
+        return judgement, answers(reply, ran, verdict, reviewed, self.news())
+
+    def _calls(self) -> Calls:
+        return Calls(
+            registry=self.registry, context=self.context, emit=self.emit, model=self.provider.name, news=self.news
+        )
 
     async def _ask(self) -> Completed:
         """Send the history; return the whole reply. Deltas go out as they come."""
@@ -163,76 +163,6 @@ class Loop:
                 case _:
                     assert_never(chunk)
         raise ProviderError(f"{self.provider.name} ended its answer without completing it")
-
-    async def _run_calls(self, calls: Sequence[ToolCall]) -> list[ToolResult | None]:
-        """Run calls in order, neighbours that only read side by side. None is for `finish`, which comes last."""
-        results: list[ToolResult | None] = []
-        for reads, group in groupby(calls, self._only_reads):
-            if reads:
-                # Not a task group: what one of them raises is to come out as it is.
-                results += await asyncio.gather(*(self._run_call(call) for call in group))
-            else:
-                results += [await self._run_call(call) for call in group]
-        return results
-
-    def _only_reads(self, call: ToolCall) -> bool:
-        return self._effect(call.name) == "read"
-
-    def _effect(self, tool: str) -> Effect | None:
-        return next((spec.effect for spec in self.registry.definitions() if spec.name == tool), None)
-
-    async def _run_call(self, call: ToolCall) -> ToolResult | None:
-        if call.name == FINISH and call.invalid is None:
-            return None
-        started = time.monotonic()
-        try:
-            tool, arguments = self._resolve(call)
-        except ToolError as error:
-            self.emit(ToolStarted(call=call.id, tool=call.name, arguments=call.arguments, summary=""))
-            result = ToolResult(content=str(error), is_error=True, edits=error.edits)
-        else:
-            summary = tool.summary(arguments)
-            self.emit(ToolStarted(call=call.id, tool=call.name, arguments=arguments, summary=summary))
-            result = await self._run_tool(tool, arguments, call.id)
-        if tried := result.edits:
-            self.emit(
-                EditTried(
-                    call=call.id,
-                    model=self.provider.name,
-                    format=tried.format,
-                    matched=tried.matched,
-                    failed=tried.failed,
-                )
-            )
-        for change in result.changes:
-            self.emit(FileChanged(path=change.path, added=change.added, removed=change.removed, call=call.id))
-        self.emit(
-            ToolFinished(
-                call=call.id,
-                tool=call.name,
-                is_error=result.is_error,
-                content=result.content,
-                display=result.display or result.content,
-                seconds=time.monotonic() - started,
-            )
-        )
-        return result
-
-    def _resolve(self, call: ToolCall) -> tuple[Tool, Mapping[str, Any]]:
-        if call.invalid is not None:
-            raise self.registry.malformed(call.name, call.invalid)
-        return self.registry.get(call.name), self.registry.arguments(call.name, call.arguments)
-
-    async def _run_tool(self, tool: Tool, arguments: Mapping[str, Any], call: str) -> ToolResult:
-        def on_output(text: str) -> None:
-            self.emit(ToolOutput(call=call, text=text))
-
-        try:
-            return await tool.run(arguments, replace(self.context, on_output=on_output))
-        except ToolError as error:
-            return ToolResult(content=str(error), is_error=True, edits=error.edits)
-        except OSError as error:  # of the container's: a full disk, a file in the way
-            return ToolResult(content=str(error), is_error=True)
 
     def _add(self, message: Message) -> None:
         self.history.append(message)
