@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from containers.base import CACHE, DEFAULT_PROCESSES, WORKSPACE, ContainerUnavailable
+from containers.labels import labels
 from containers.starting import start_or_close
 from containers.supervised import SupervisedContainer, supervisor_argv
 
@@ -52,19 +53,28 @@ def connect() -> docker.DockerClient:
 
     Raises ContainerUnavailable, with what to do, when none answers.
     """
+    try:
+        _knock(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
+    except OSError as error:
+        raise _unavailable(error) from error
+
+    # Only now: where there is no engine, nobody waits for this import.
     import docker
     import docker.errors
 
     try:
-        _knock(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
         client = docker.from_env(timeout=120)
         client.ping()
     except (docker.errors.DockerException, OSError) as error:
-        where = os.environ.get("DOCKER_HOST", "the default socket")
-        raise ContainerUnavailable(
-            f"no Docker engine answers at {where}: start it, or use `--container bubblewrap` ({_first_line(error)})"
-        ) from error
+        raise _unavailable(error) from error
     return client
+
+
+def _unavailable(error: Exception) -> ContainerUnavailable:
+    where = os.environ.get("DOCKER_HOST", "the default socket")
+    return ContainerUnavailable(
+        f"no Docker engine answers at {where}: start it, or use `--container bubblewrap` ({_first_line(error)})"
+    )
 
 
 def _knock(host: str) -> None:
@@ -179,7 +189,7 @@ def _options(spec: DockerSpec, *, podman: bool) -> dict[str, Any]:
         "hostname": "bactrian",
         "working_dir": WORKSPACE,
         "environment": {"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8", **spec.environment},
-        "labels": {"bactrian": "session", **spec.labels},
+        "labels": {**labels("fork" if spec.read_only else "session"), **spec.labels},
         "stdin_open": True,
         "auto_remove": True,
         "cap_drop": ["ALL"],
@@ -226,7 +236,13 @@ def _own_cache(client: docker.DockerClient, spec: DockerSpec, uid: int, gid: int
     mount = {spec.cache_volume: {"bind": CACHE, "mode": "rw"}}
     try:
         client.containers.run(
-            spec.image, ["chown", f"{uid}:{gid}", CACHE], user="0:0", network_mode="none", volumes=mount, remove=True
+            spec.image,
+            ["chown", f"{uid}:{gid}", CACHE],
+            user="0:0",
+            network_mode="none",
+            volumes=mount,
+            labels=labels("session"),
+            remove=True,
         )
     except (docker.errors.DockerException, OSError) as error:
         raise ContainerUnavailable(f"the cache volume can't be prepared: {_first_line(error)}") from error

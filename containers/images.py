@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from containers.base import ContainerUnavailable
 from containers.docker import connect
+from containers.labels import labels, process_name
 from containers.recipe import BASE, SUITE, Recipe
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def export_image(tag: str, folder: Path) -> None:
 
     client = connect()
     try:
-        container = client.containers.create(tag)
+        container = client.containers.create(tag, labels=labels("export"))
         try:
             with subprocess.Popen(["tar", "-x", "-C", str(folder)], stdin=subprocess.PIPE) as unpack:
                 assert unpack.stdin
@@ -155,7 +156,7 @@ def _ensure_base(client: docker.DockerClient, base: str, progress: ProgressSink)
         progress(f"not pulled: {str(error).splitlines()[0][:200]}")
     if base != BASE:
         raise ContainerUnavailable(f"the base image {base} can't be pulled")
-    with tempfile.TemporaryDirectory(prefix="bactrian-base-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=f"bactrian-{process_name()}-base-") as scratch:
         root = Path(scratch) / "root"
         debootstrap(root, progress)
         archive = Path(scratch) / "root.tar"

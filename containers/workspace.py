@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from containers.git import RepositoryError, git
+from containers.labels import process_name
 from containers.overlay import overlay
 from containers.repository import (
     NotARepository,
@@ -108,7 +109,7 @@ def fetch_result(repository: Repository, clone: Path, branch: str, commit: str, 
     """
     _distrust(clone)
     _require_unmoved(repository, branch, previous)
-    with tempfile.TemporaryDirectory(prefix="bactrian-") as folder:
+    with tempfile.TemporaryDirectory(prefix=f"bactrian-{process_name()}-") as folder:
         # Its configuration, refs and hooks are ours; only its objects are the clone's.
         git(Path(folder), "init", "--quiet", "--bare", "--template=", f"--object-format={repository.object_format}")
         alternates = Path(folder, "objects", "info", "alternates")

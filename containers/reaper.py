@@ -1,0 +1,130 @@
+"""Removes what Bactrian processes have left that were killed: containers, volumes, half-made folders.
+
+A process is known as alive by a file that it holds locked (`registered`): the kernel lets go of it when the process
+ends in whatever way, so neither a reused process number nor a reboot misleads. What a process makes carries its name
+(`containers.labels`). Where nobody was killed a start reads one directory and asks no engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from containers.base import ContainerUnavailable
+from containers.labels import OWNER, process_name
+
+if TYPE_CHECKING:
+    import docker
+
+PATIENCE_S = 7 * 24 * 3600.0
+"""How long the dead are remembered while no engine answers that might hold something of theirs."""
+
+
+@contextlib.contextmanager
+def registered(folder: Path) -> Generator[None]:
+    """Be known as alive in `folder` (made if need be) until the end, however it comes. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / process_name()
+    # Locked under another name first: nobody may find it free.
+    part = path.with_name(f".{path.name}")
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        part.rename(path)
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def reap(folder: Path, cache: Path) -> int:
+    """Remove what processes registered in `folder` have left that are gone; return how many there were.
+
+    `cache` is Bactrian's cache directory. Of processes registered elsewhere, or alive, nothing is touched; sessions'
+    clones never are. Without an engine the rest is removed and the dead are looked at again next time. Raises nothing.
+    """
+    count = 0
+    for path in _registered(folder):
+        with _dead(path) as dead:
+            if dead:
+                count += 1
+                _remove_folders(path.name, cache)
+                if _remove_from_engine(path.name) or time.time() - path.stat().st_mtime > PATIENCE_S:
+                    path.unlink(missing_ok=True)
+    return count
+
+
+def _registered(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return []
+
+
+@contextlib.contextmanager
+def _dead(path: Path) -> Generator[bool]:
+    """Hold the lock of a process that has gone; false if it is alive, or someone else clears up after it."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        yield False
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield path.exists()
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
+
+
+def _remove_folders(owner: str, cache: Path) -> None:
+    for path in _folders(owner, cache):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _folders(owner: str, cache: Path) -> Iterator[Path]:
+    yield from Path(tempfile.gettempdir()).glob(f"bactrian-{owner}-*")
+    for part in (cache / "rootfs").glob("*.part"):
+        if _is_free(part.with_name(part.name.removesuffix(".part") + ".lock")):
+            yield part
+            yield part.with_name(f"{part.name}-context")
+
+
+def _is_free(lock: Path) -> bool:
+    with contextlib.suppress(OSError), lock.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+def _remove_from_engine(owner: str) -> bool:
+    """Remove a process's containers and volumes; false if no engine has answered for all of it."""
+    import docker.errors
+
+    from containers.docker import connect
+
+    try:
+        with contextlib.closing(connect()) as client:
+            _remove_labelled(client, {"label": f"{OWNER}={owner}"})
+    except (ContainerUnavailable, docker.errors.DockerException, OSError):
+        return False
+    return True
+
+
+def _remove_labelled(client: docker.DockerClient, filters: dict[str, Any]) -> None:
+    import docker.errors
+
+    for container in client.containers.list(all=True, filters=filters, ignore_removed=True):
+        with contextlib.suppress(docker.errors.NotFound):
+            container.remove(force=True, v=True)
+    for volume in client.volumes.list(filters=filters):
+        with contextlib.suppress(docker.errors.NotFound):
+            volume.remove(force=True)
