@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from lang.registries import Registry
+
 if TYPE_CHECKING:
     from lang.analysis import Analysis, Bench, Place, Symbol
     from lang.dependencies import Dependencies
@@ -180,6 +182,10 @@ class Language(Protocol):
     @property
     def inherited(self) -> tuple[str, ...]:
         """Names of the host's variables that hold in the container too: where packages come from. No secrets."""
+        ...
+
+    def registries(self, environment: Mapping[str, str]) -> tuple[Registry, ...]:
+        """Return the hosts that the tools fetch packages from, by a session's variables; `()` for none."""
         ...
 
     @property

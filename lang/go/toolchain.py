@@ -8,10 +8,11 @@ from types import MappingProxyType
 
 from lang.analysis import Analysis, Bench, Place, Symbol
 from lang.base import BuildReport, Documentation, Project, Scope, Step, StepOutput, Survey, TestReport
-from lang.go import candidates, diagnostics, documentation, exports, scope, surveys, syntax, testing
+from lang.go import candidates, diagnostics, documentation, exports, registries, scope, surveys, syntax, testing
 from lang.go.dependencies import GoDependencies
 from lang.go.packages import patterns
 from lang.go.tokens import tokens
+from lang.registries import Registry
 
 TEST_TIMEOUT_S = 240
 """What one package's tests get before `go test` stops them with a dump of all goroutines."""
@@ -96,6 +97,10 @@ class Go:
     def inherited(self) -> tuple[str, ...]:
         """A company's module proxy, what is private to it, and where vulnerabilities are listed."""
         return ("GOPROXY", "GOPRIVATE", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOVULNDB")
+
+    def registries(self, environment: Mapping[str, str]) -> tuple[Registry, ...]:
+        """See `registries.registries`."""
+        return registries.registries(environment)
 
     @property
     def guidance(self) -> str:

@@ -14,6 +14,7 @@ from lang.ocaml import (
     layout,
     libraries,
     recording,
+    registries,
     scope,
     scripts,
     surveys,
@@ -23,6 +24,7 @@ from lang.ocaml import (
 from lang.ocaml.analysis import OCamlAnalysis
 from lang.ocaml.dependencies import OCamlDependencies
 from lang.ocaml.tokens import tokens
+from lang.registries import Registry
 
 _TEST_LIMIT_S = 600.0
 _TEST_ENVIRONMENT = {
@@ -67,6 +69,10 @@ class OCaml:
     def inherited(self) -> tuple[str, ...]:
         """None: the opam repository is a setting."""
         return ()
+
+    def registries(self, environment: Mapping[str, str]) -> tuple[Registry, ...]:
+        """See `registries.registries`."""
+        return registries.registries(environment)
 
     @property
     def guidance(self) -> str:
