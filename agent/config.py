@@ -1,7 +1,7 @@
 """Settings, from defaults < user file < project file < environment < flags, and the host's directories.
 
-A project file belongs to the repository, which may be anyone's: it can only lower limits, never choose where code, keys
-or money go.
+A project file belongs to the repository, which may be anyone's: it can only lower limits and narrow the network, never
+choose where code, keys or money go.
 """
 
 from __future__ import annotations
@@ -18,9 +18,14 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from agent.errors import UserError
+from agent.hosts import parse_pattern
 
 ContainerChoice = Literal["auto", "docker", "bubblewrap"]
 EditChoice = Literal["auto", "edit", "one", "patch", "text"]
+NetworkChoice = Literal["none", "registries", "full"]
+
+NETWORKS: tuple[NetworkChoice, ...] = ("none", "registries", "full")
+"""From the narrowest to the widest."""
 
 _SHOWN = 100
 """Characters of a wrong value in a message."""
@@ -54,6 +59,10 @@ class Settings:
     max_time_s: float | None = 3600.0
     branch_prefix: str = "bactrian/"
     opam_repository: str = ""
+    network: NetworkChoice = "registries"
+    """What commands may reach: nothing, the languages' registries and `network_allow`, or all that is public."""
+    network_allow: tuple[str, ...] = ()
+    """Patterns of hosts (`agent.hosts`) that may be reached besides, unless `network` is `none`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +108,7 @@ def load(repository: Path | None, environ: Mapping[str, str], flags: Mapping[str
         settings = _lower(settings, _project(repository / PROJECT_FILE, user_file))
     variables = {key: (f"BACTRIAN_{key.upper()}", environ.get(f"BACTRIAN_{key.upper()}")) for key in KEYS}
     settings = _apply(settings, {key: found for key, found in variables.items() if found[1]})
-    given = {key: (f"--{key.replace('_', '-')}", value) for key, value in flags.items() if value is not None}
+    given = {key: (_flag(key), value) for key, value in flags.items() if value is not None}
     return _apply(settings, given)
 
 
@@ -107,8 +116,16 @@ Source = Mapping[str, tuple[str, object]]
 """Values by key, each with the place that it came from."""
 
 
+def _flag(key: str) -> str:
+    return "--allow" if key == "network_allow" else f"--{key.replace('_', '-')}"
+
+
 def _apply(settings: Settings, source: Source) -> Settings:
-    return replace(settings, **dict(_parse(key, place, value) for key, (place, value) in source.items()))
+    changes = dict(_parse(key, place, value) for key, (place, value) in source.items())
+    if allowed := changes.get("network_allow"):
+        # A host for this run is asked for beside those for all, not in place of them.
+        changes["network_allow"] = tuple(dict.fromkeys((*settings.network_allow, *allowed)))
+    return replace(settings, **changes)
 
 
 def _lower(settings: Settings, source: Source) -> Settings:
@@ -118,7 +135,9 @@ def _lower(settings: Settings, source: Source) -> Settings:
     return replace(settings, **{name: _tighter(getattr(settings, name), getattr(wanted, name)) for name in names})
 
 
-def _tighter(allowed: float | None, wanted: float | None) -> float | None:
+def _tighter(allowed: Any, wanted: Any) -> Any:
+    if allowed in NETWORKS:
+        return min(allowed, wanted, key=NETWORKS.index)
     limits = [limit for limit in (allowed, wanted) if limit is not None]
     return min(limits, default=None)
 
@@ -197,6 +216,15 @@ def _argv(value: object) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple(_word(word) for word in cast("list[object]", value))
     return tuple(shlex.split(_word(value)))
+
+
+def _patterns(value: object) -> tuple[str, ...]:
+    """Read a list of hosts, or one text with commas or blanks between them."""
+    if isinstance(value, list | tuple):
+        words = [_word(word) for word in cast("list[object]", value)]
+    else:
+        words = _word(value).replace(",", " ").split()
+    return tuple(str(parse_pattern(word)) for word in words)
 
 
 def _choice(*choices: str) -> Callable[[object], str]:
@@ -301,8 +329,14 @@ KEYS: Mapping[str, Key] = {
         read=_matching(r"(https|git\+https)://\S+|/\S+"),
         expected="an https:// address or a path",
     ),
+    "network": Key(field="network", read=_choice(*NETWORKS), expected="none, registries or full"),
+    "network_allow": Key(
+        field="network_allow",
+        read=_patterns,
+        expected="hosts, like example.com, example.com:8443 or *.example.com",
+    ),
 }
 """Every setting by the name that files, variables (`BACTRIAN_MAX_TURNS`) and flags (`--max-turns`) know it by."""
 
-PROJECT_KEYS = ("max_turns", "max_cost", "max_time")
+PROJECT_KEYS = ("max_turns", "max_cost", "max_time", "network")
 """What a repository's own file may set, and only to lower it."""

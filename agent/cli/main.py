@@ -49,6 +49,12 @@ def cli() -> None:
 @click.option("--base-url", help="Where a server speaks the model's protocol.")
 @click.option("--edit-format", type=click.Choice(["auto", "edit", "one", "patch", "text"]), help="How to edit files.")
 @click.option("--container", type=click.Choice(["auto", "docker", "bubblewrap"]), help="The sandbox. Default: auto.")
+@click.option(
+    "--network",
+    type=click.Choice(["none", "registries", "full"]),
+    help="What commands may reach: none, registries or full. Default: registries.",
+)
+@click.option("--allow", "network_allow", multiple=True, metavar="HOST", help="A host they may reach too. Repeatable.")
 @click.option("--max-turns", help="Most replies of the model. Default: 100.")
 @click.option("--max-cost", help="Most US dollars, like 2.50. Default: 5.")
 @click.option("--max-time", help="Most time, like 90s, 10m or 2h. Default: 1h.")
@@ -66,6 +72,7 @@ def run(task: str | None, task_file: Path | None, repo: Path, init: bool, as_jso
 
     last_message = given.pop("output_last_message")
     branch = given.pop("branch")
+    given["network_allow"] = given["network_allow"] or None
     sys.exit(
         run_task(
             RunOptions(

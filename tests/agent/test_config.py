@@ -78,13 +78,49 @@ def test_a_repository_only_lowers_limits(
     assert load(repository, {}, {}).max_turns == turns
 
 
+@pytest.mark.parametrize(
+    ("user", "project", "network"),
+    [
+        ("registries", "none", "none"),
+        ("registries", "full", "registries"),
+        ("full", "registries", "registries"),
+        ("none", "full", "none"),
+    ],
+)
+def test_a_repository_only_narrows_the_network(
+    user_file: Path, project_file: Path, repository: Path, user: str, project: str, network: str
+) -> None:
+    user_file.write_text(f'network = "{user}"\n')
+    project_file.write_text(f'network = "{project}"\n')
+    assert load(repository, {}, {}).network == network
+
+
+def test_hosts_add_up_instead_of_replacing_each_other(user_file: Path, repository: Path) -> None:
+    user_file.write_text('network_allow = ["git.corp", "*.Corp.example:8443"]\n')
+    settings = load(
+        repository, {"BACTRIAN_NETWORK_ALLOW": "a.example, b.example"}, {"network_allow": ("git.corp", "::1")}
+    )
+    assert settings.network_allow == ("git.corp", "*.corp.example:8443", "a.example", "b.example", "::1")
+
+
+def test_a_wrong_host_is_named_by_its_flag(user_file: Path) -> None:
+    assert not user_file.exists()
+    with pytest.raises(UserError) as caught:
+        load(None, {}, {"network_allow": ("https://example.com/x",)})
+    assert str(caught.value) == (
+        "--allow: network_allow is hosts, like example.com, example.com:8443 or *.example.com, "
+        "not ('https://example.com/x',)"
+    )
+
+
 @pytest.mark.parametrize("key", [key for key in KEYS if key not in PROJECT_KEYS])
 def test_a_repository_sets_nothing_else(user_file: Path, project_file: Path, repository: Path, key: str) -> None:
     project_file.write_text(f'\n{key} = "x"\n')
     with pytest.raises(UserError) as caught:
         load(repository, {}, {})
     assert str(caught.value) == (
-        f"{project_file}:2: a repository can't set {key}, only max_turns, max_cost, max_time: put it into {user_file}"
+        f"{project_file}:2: a repository can't set {key}, only max_turns, max_cost, max_time, network: put it into "
+        f"{user_file}"
     )
 
 
@@ -117,6 +153,8 @@ def test_every_setting_has_one_key_and_a_default_that_is_valid() -> None:
         ("thinking", "high", "thinking", "high"),
         ("branch_prefix", "agents/go-", "branch_prefix", "agents/go-"),
         ("opam_repository", "https://opam.example.org", "opam_repository", "https://opam.example.org"),
+        ("network", "full", "network", "full"),
+        ("network_allow", "a.example b.example:80", "network_allow", ("a.example", "b.example:80")),
     ],
 )
 def test_values_are_read(user_file: Path, key: str, text: object, field: str, value: object) -> None:
@@ -141,6 +179,7 @@ def test_values_are_read(user_file: Path, key: str, text: object, field: str, va
         ("max_time", [1], "max_time is a duration above 0, like 90s, 10m or 2h, or none, not [1]"),
         ("memory", "4x", "memory is a size like 512m or 4g, or none, not '4x'"),
         ("container", "podman", "container is auto, docker or bubblewrap, not 'podman'"),
+        ("network", "some", "network is none, registries or full, not 'some'"),
         ("edit_format", "diff", "edit_format is auto, edit, one, patch or text, not 'diff'"),
         ("model", "sonnet", "model is PROVIDER/NAME, like anthropic/NAME, not 'sonnet'"),
         ("base_url", "localhost:80", "base_url is an http:// or https:// address, not 'localhost:80'"),
