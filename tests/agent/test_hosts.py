@@ -65,7 +65,7 @@ def test_what_a_pattern_covers(pattern: str, covered: list[tuple[str, int]], oth
     ],
 )
 def test_what_is_no_pattern(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"\S"):
         parse_pattern(text)
 
 
