@@ -184,7 +184,8 @@ async def _run(
     from agent.cli.screen import PersonConsole, Screen
     from agent.naming import name_task, propose_names
     from agent.providers.text_edits import TextEdits
-    from agent.session import Session, SessionSpec
+    from agent.session import Session
+    from agent.session_spec import SessionSpec
     from lang.detect import languages
     from tools.registry import Registry, default_tools, plugin_tools
 

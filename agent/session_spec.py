@@ -1,0 +1,38 @@
+"""What a session is to do, and with what."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from agent.config import Locations, Settings
+from agent.providers.base import Provider
+from containers.workspace import Repository
+from lang.base import Language
+from lang.dependencies import Propose
+from tools.registry import Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSpec:
+    """What a session is to do, and with what. `branch` empty: named after the task."""
+
+    task: str
+    repository: Repository
+    settings: Settings
+    locations: Locations
+    provider: Provider
+    registry: Registry
+    languages: Sequence[Language]
+    branch: str = ""
+    name_branch: Callable[[str], Awaitable[str]] | None = None
+    """Finds a short name for the task (the small model's part); None, or a failure of it, takes the task's words."""
+    propose: Propose | None = None
+    """Asks the small model which libraries a name may mean; None where there is no small model."""
+    resumes: str = ""
+    """The id of a session to go on with, whose task this is; empty for a new one."""
+    more: str = ""
+    """What a session that goes on is told to do beside its task."""
+    started: float = field(default_factory=time.monotonic)
+    """When the command began, by `time.monotonic()`."""

@@ -1,0 +1,124 @@
+"""Where a session works: its clone of the user's repository and the container around it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.config import Settings
+from agent.events import Event, Progress
+from agent.naming import slug
+from agent.session_spec import SessionSpec
+from containers.base import DEFAULT_PROCESSES, Container
+from containers.launch import LaunchSpec, clone_owner, launch
+from containers.workspace import Clone, free_branch, make_clone
+from lang.base import Language
+
+PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+@dataclass(slots=True, kw_only=True)
+class Workplace:
+    """One session's clone and container. `open` comes first, `close` last."""
+
+    spec: SessionSpec
+    path: Path
+    """Where the clone is, or will be."""
+    emit: Callable[[Event], None]
+    _container: Container | None = None
+    _clone: Clone | None = None
+    _closing: bool = False
+
+    @property
+    def container(self) -> Container:
+        """The container that is open."""
+        assert self._container
+        return self._container
+
+    @property
+    def clone(self) -> Clone:
+        """The clone, once it is made."""
+        assert self._clone
+        return self._clone
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there are both."""
+        return self._container is not None and self._clone is not None
+
+    async def name_branch(self) -> str:
+        """Return a free name for the session's branch. Raises RepositoryError."""
+        name = slug(self.spec.task)
+        if self.spec.name_branch:
+            name = await self.spec.name_branch(self.spec.task) or name
+        return await asyncio.to_thread(free_branch, self.spec.repository, self.spec.settings.branch_prefix + name)
+
+    async def open(self, branch: str) -> None:
+        """Make the clone and start the container side by side. Raises RepositoryError, ContainerError."""
+        spec = self.spec
+        self.path.mkdir(parents=True, exist_ok=True)
+        artefacts = tuple(pattern for language in spec.languages for pattern in language.artefacts)
+        clone, container = await asyncio.gather(
+            asyncio.to_thread(make_clone, spec.repository, self.path, branch, clone_owner(), artefacts),
+            self._launch(),
+            return_exceptions=True,
+        )
+        if not isinstance(container, BaseException):
+            self._container = container
+        if isinstance(clone, BaseException):
+            raise clone
+        if isinstance(container, BaseException):
+            raise container
+        self._clone = clone
+
+    async def restart(self) -> None:
+        """Start another container around the clone, in place of one that died. Raises ContainerError."""
+        await self.container.close()
+        self._container = await self._launch()
+
+    async def close(self) -> None:
+        """End the container; the clone stays. Raises nothing."""
+        self._closing = True
+        if self._container:
+            await self._container.close()
+
+    async def _launch(self) -> Container:
+        loop = asyncio.get_running_loop()
+        settings = self.spec.settings
+
+        def show(text: str) -> None:
+            if not self._closing:
+                self.emit(Progress(step="container", text=text))
+
+        def on_progress(text: str) -> None:  # comes from a thread, which may outlive the loop
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(show, text)
+
+        return await launch(
+            settings.container,
+            LaunchSpec(
+                repository=self.spec.repository.root,
+                workspace=self.path,
+                cache_folder=self.spec.locations.cache,
+                environment=environment(settings, self.spec.languages),
+                image_registry=settings.image_registry,
+                memory_bytes=settings.memory_bytes,
+                cpus=settings.cpus,
+                processes=settings.pids or DEFAULT_PROCESSES,
+            ),
+            on_progress,
+        )
+
+
+def environment(settings: Settings, languages: Sequence[Language]) -> dict[str, str]:
+    """Return the variables of every command: the way through a proxy, what the languages need, what settings say."""
+    inherited = (*PROXIES, *(name for language in languages for name in language.inherited))
+    found = {name: os.environ[name] for name in inherited if os.environ.get(name)}
+    found |= {name: value for language in languages for name, value in language.environment.items()}
+    if settings.opam_repository:
+        found["BACTRIAN_OPAM_REPOSITORY"] = settings.opam_repository
+    return found
