@@ -10,16 +10,9 @@ import pytest
 import pytest_asyncio
 from first_feedback import Desk
 from mistakes import LANGUAGES, Score
+from records import recorded
 
 from containers.docker import session_user
-
-_SCORES: dict[str, Score] = {}
-
-
-@pytest.fixture(scope="session")
-def scores() -> dict[str, Score]:
-    """What was judged so far, by language."""
-    return _SCORES
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -34,9 +27,11 @@ async def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell for how many mistakes the first feedback sufficed, and list those that fall short."""
-    for language in LANGUAGES:
-        score = _SCORES.get(language)
-        if score is None:
+    scores = {language: Score() for language in LANGUAGES}
+    for language, name, lacking in recorded(terminalreporter, "mistake"):
+        scores[language].add(name, lacking)
+    for language, score in scores.items():
+        if not score.judged:
             continue
         sufficient = score.judged - len(score.short)
         told = f"{language}: first feedback suffices for {sufficient} of {score.judged} mistakes ({score.share:.0%})"
