@@ -189,6 +189,8 @@ class Session:
         if count := place.clone.uncommitted:
             text = f"{count} uncommitted files of your checkout come along as a first commit"
             self.emit(Progress(step="workspace", text=text))
+        for clause in place.clone.left:
+            self.emit(Progress(step="workspace", text=f"left behind: {clause}"))
 
     async def _finish(self, status: Status, reason: str) -> SessionFinished:
         problem = ""

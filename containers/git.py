@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
-_GUARD = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
+DEFAULT_TIMEOUT_S = 600.0
+"""A question about a large checkout may take a while; git waits for ever where a pipe lies in a file's place."""
+
+_GUARD = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.alternateRefsCommand=true")
 _OURS = ("-c", "safe.directory=*")
+_NOTHING: Mapping[str, str] = {}
 
 
 class RepositoryError(Exception):
@@ -19,34 +26,32 @@ def git(
     *arguments: str,
     check: bool = True,
     user_config: bool = False,
+    settings: Mapping[str, str] = _NOTHING,
+    variables: Mapping[str, str] = _NOTHING,
     stdin: str = "",
-    timeout_s: float | None = None,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> subprocess.CompletedProcess[str]:
     """Run git in `folder`; bytes that are no UTF-8 come as surrogates, as everywhere in Python's file names.
 
     `user_config` is for the user's own repository: `safe.directory` and the like are said there. Without it the
-    folder is one of Bactrian's own, perhaps given to the user inside already.
+    folder is one of Bactrian's own. `settings` go before any configuration, whatever characters their names hold.
 
-    Raises RepositoryError: git is not installed, the time is up; with `check`, git failed.
+    Raises RepositoryError: git is not installed, the time is up (all that git has started ends then); with `check`,
+    git failed.
     """
+    argv = ["git", *_GUARD, *(() if user_config else _OURS), "-C", str(folder), *arguments]
+    environment = _with({**_environment(user_config), **variables}, settings)
+    command = next((word for word in arguments if not word.startswith("-") and "=" not in word), "")
     try:
-        ended = subprocess.run(
-            ["git", *_GUARD, *(() if user_config else _OURS), "-C", str(folder), *arguments],
-            env=_environment(user_config),
-            input=os.fsencode(stdin),
-            capture_output=True,
-            check=False,
-            timeout=timeout_s,
-        )
+        code, stdout, stderr = _run(argv, environment, os.fsencode(stdin), timeout_s)
     except FileNotFoundError:
         raise RepositoryError("git is not installed: install it with `apt-get install git`") from None
     except subprocess.TimeoutExpired:
-        raise RepositoryError(f"git {arguments[0]} did not end in {timeout_s:.0f} s") from None
-    stderr = ended.stderr.decode(errors="replace")
-    if check and ended.returncode:
-        command = next((word for word in arguments if not word.startswith("-") and "=" not in word), "")
-        raise RepositoryError(f"git {command}: {reason(stderr) or f'exit code {ended.returncode}'}")
-    return subprocess.CompletedProcess(ended.args, ended.returncode, os.fsdecode(ended.stdout), stderr)
+        raise RepositoryError(f"git {command} did not end in {timeout_s:.0f} s") from None
+    told = stderr.decode(errors="replace")
+    if check and code:
+        raise RepositoryError(f"git {command}: {reason(told) or f'exit code {code}'}")
+    return subprocess.CompletedProcess(argv, code, os.fsdecode(stdout), told)
 
 
 def reason(stderr: str) -> str:
@@ -54,6 +59,31 @@ def reason(stderr: str) -> str:
     lines = [line for line in stderr.splitlines() if line.strip()]
     told = next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "")
     return told.removeprefix("fatal: ").removeprefix("error: ")
+
+
+def _run(argv: list[str], environment: Mapping[str, str], stdin: bytes, timeout_s: float) -> tuple[int, bytes, bytes]:
+    """Run to the end. In a session of its own: it has no terminal to ask, and its children end with it."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        argv, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(stdin, timeout_s)
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, stdout, stderr
+
+
+def _with(environment: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
+    """Add settings the way that takes any name: with `-c`, one may not hold `=`, and what does is not set."""
+    given = environment.get("GIT_CONFIG_COUNT", "")
+    count = int(given) if given.isdecimal() else 0
+    added = {"GIT_CONFIG_COUNT": str(count + len(settings))}
+    for number, (name, value) in enumerate(settings.items(), count):
+        added |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return {**environment, **added}
 
 
 def _environment(user_config: bool) -> dict[str, str]:
@@ -66,7 +96,7 @@ def _environment(user_config: bool) -> dict[str, str]:
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_NO_LAZY_FETCH": "1",
-        "GIT_ALLOW_PROTOCOL": "file",
+        "GIT_ALLOW_PROTOCOL": "none",
         "LC_ALL": "C.UTF-8",
     }
     if not user_config:

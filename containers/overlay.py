@@ -2,27 +2,60 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from containers.git import git
 from containers.repository import Repository
 
+STATUS_TIMEOUT_S = 300.0
 
-def overlay(repository: Repository, path: Path) -> int:
-    """Bring files that differ from the head into the clone at `path` and stage them; return how many.
+_UNOPENED = re.compile(r"^warning: could not open directory '(.*)': (?:Permission denied|File name too long)$", re.M)
+_NAMED = 3
+"""Names of what stays behind for one reason that are told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """How many changed files have come, and a clause for each reason that others stay behind for."""
+
+    files: int
+    left: tuple[str, ...] = ()
+
+
+def overlay(repository: Repository, path: Path) -> Brought:
+    """Bring files that differ from the head into the clone at `path` and stage them.
 
     Ignored files stay behind, and so do files under a filter (Git LFS): what is committed of them is a stand-in
-    that only the filter can make. A conflicted file comes with its markers.
+    that only the filter can make. So does what can't be read. A conflicted file comes with its markers.
 
     Raises RepositoryError, OSError.
     """
-    names = _changed(repository)
-    taken = [name for name in names if _bring(repository.root, path, Path(name))]
-    if not taken:
-        return 0
-    listed = "".join(f"{name}\0" for name in taken)
+    changed = _changed(repository)
+    taken: list[str] = []
+    unreadable = list(changed.unopened)
+    for name in changed.names:
+        try:
+            if _bring(repository.root, path, Path(name)):
+                taken.append(name)
+        except _Unreadable:
+            unreadable.append(name)
+    left = (
+        *_clause(changed.filtered, "under a filter program like Git LFS"),
+        *_clause([name for name in changed.names if name.endswith("/")], "a repository of its own"),
+        *_clause(unreadable, "that can't be read"),
+    )
+    if taken:
+        _stage(repository, path, taken)
+    return Brought(files=len(taken), left=left)
+
+
+def _stage(repository: Repository, path: Path, names: Sequence[str]) -> None:
+    listed = "".join(f"{name}\0" for name in names)
     line_ends = repository.settings.get("core.autocrlf", "false").lower() not in ("", "false", "no", "off", "0")
     modes = repository.settings.get("core.filemode", "true").lower()
     reading = ("-c", f"core.autocrlf={'input' if line_ends else 'false'}", "-c", f"core.fileMode={modes}")
@@ -30,27 +63,47 @@ def overlay(repository: Repository, path: Path) -> int:
     if line_ends or modes == "false":
         # The clone knows neither setting: its files have to be what is staged.
         git(path, "checkout-index", "--quiet", "--force", "--index", "-z", "--stdin", stdin=listed, check=False)
-    return len(taken)
 
 
-def _changed(repository: Repository) -> list[str]:
-    filters = {name.split(".", 1)[1].rsplit(".", 1)[0] for name in repository.settings if name.startswith("filter.")}
-    without = [
-        word
-        for name in sorted(filters)
-        for setting in ("clean=", "process=", "required=false")
-        for word in ("-c", f"filter.{name}.{setting}")
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Changed:
+    names: Sequence[str]
+    filtered: Sequence[str] = ()
+    unopened: Sequence[str] = ()
+
+
+class _Unreadable(Exception):
+    """A file that this user may not read."""
+
+
+def _changed(repository: Repository) -> _Changed:
     options = ("--porcelain=v2", "-z", "--untracked-files=all", "--ignore-submodules=all", "--no-renames")
-    told = git(repository.root, *without, "status", *options, user_config=True).stdout
-    names = sorted({_name(entry) for entry in told.split("\0") if entry[:2] in ("1 ", "u ", "? ")})
+    told = git(
+        repository.root,
+        "status",
+        *options,
+        user_config=True,
+        settings=repository.muted,
+        timeout_s=STATUS_TIMEOUT_S,
+    )
+    names = sorted({_name(entry) for entry in told.stdout.split("\0") if entry[:2] in ("1 ", "u ", "? ")})
+    unopened = _UNOPENED.findall(told.stderr)
+    filters = repository.named("filter")
     if not filters or not names:
-        return names
+        return _Changed(names=names, unopened=unopened)
     listed = "".join(f"{name}\0" for name in names)
     answer = git(repository.root, "check-attr", "-z", "--stdin", "filter", stdin=listed, user_config=True).stdout
     fields = answer.split("\0")
     filtered = {name for name, value in zip(fields[::3], fields[2::3], strict=False) if value in filters}
-    return [name for name in names if name not in filtered]
+    kept = [name for name in names if name not in filtered]
+    return _Changed(names=kept, filtered=sorted(filtered), unopened=unopened)
+
+
+def _clause(names: Sequence[str], why: str) -> Iterator[str]:
+    if names:
+        shown = ", ".join(name if name.isprintable() else repr(name) for name in names[:_NAMED])
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        yield f"{shown}{more}, {why}"
 
 
 def _name(entry: str) -> str:
@@ -62,13 +115,15 @@ def _bring(root: Path, path: Path, name: Path) -> bool:
     """Make the clone's file what the checkout's is, or remove it; whether that is to be staged.
 
     A directory is a submodule or a repository inside this one, and stays behind, unless a file gave way to it.
-    What lay in a directory that a file or link took the place of went with it.
+    What lay in a directory that a file or link took the place of went with it. Raises _Unreadable, OSError.
     """
     source, target = root / name, path / name
-    here = source.lstat().st_mode if not _through_link(root, name) and _lexists(source) else 0
+    here = source.lstat().st_mode if not through_link(root, name) and _lexists(source) else 0
     if stat.S_ISDIR(here) and (not _lexists(target) or _is_folder(target)):
         return False
     comes = stat.S_ISREG(here) or stat.S_ISLNK(here)
+    if stat.S_ISREG(here):
+        _require_readable(source)
     # Nothing may be written or removed through a link that the head has where the checkout has a directory.
     for parent in reversed(name.parents[:-1]):
         if comes:
@@ -82,7 +137,15 @@ def _bring(root: Path, path: Path, name: Path) -> bool:
     return True
 
 
-def _through_link(root: Path, name: Path) -> bool:
+def _require_readable(source: Path) -> None:
+    try:
+        source.open("rb").close()
+    except PermissionError as error:
+        raise _Unreadable from error
+
+
+def through_link(root: Path, name: Path) -> bool:
+    """Whether a directory on the way from `root` to `name` is a link."""
     return any((root / parent).is_symlink() for parent in name.parents[:-1])
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from containers.boundaries import require_own
 from containers.git import RepositoryError, git
 
 LONGEST_NAME = 200
 """Bytes in a part of a branch's name; each becomes a file's name, with something added for locks."""
+
+_DIRECTORIES = ("--absolute-git-dir", "--git-common-dir")
 
 
 class NotARepository(RepositoryError):
@@ -31,32 +35,54 @@ class Repository:
     """The directory with refs and objects: `.git`, or the main checkout's for a linked worktree."""
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     """Git's configuration here, names in lower case; of several values the last."""
+    personal: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The same, but only what the user and the system say, not what the repository brings along."""
+
+    @property
+    def muted(self) -> Mapping[str, str]:
+        """Settings under which git runs none of the programs that `settings` name as filters or hooks."""
+        filters = (f"filter.{name}.{key}" for name in self.named("filter") for key in ("clean", "smudge", "process"))
+        optional = (f"filter.{name}.required" for name in self.named("filter"))
+        hooks = (f"hook.{name}" for name in self.named("hook"))
+        return (
+            dict.fromkeys(filters, "")
+            | dict.fromkeys(optional, "false")
+            | {f"{hook}.{key}": value for hook in hooks for key, value in (("event", ""), ("enabled", "false"))}
+        )
+
+    def named(self, section: str) -> Set[str]:
+        """Return the names that the configuration has in a section: the `lfs` of `filter.lfs.clean`."""
+        keys = (name.removeprefix(f"{section}.") for name in self.settings if name.startswith(f"{section}."))
+        return {key.rpartition(".")[0] for key in keys if "." in key}
 
 
 def find_repository(path: Path) -> Repository:
     """Return the repository around `path`.
 
-    Raises NotARepository, RepositoryError: a bare one, one that git refuses to read, git is not installed.
+    Raises NotARepository, RepositoryError: a bare one, one that git refuses to read, one whose `.git` leads to files
+    that are no part of it, git is not installed.
     """
     if not os.path.lexists(path):
         raise NotARepository(f"{path} is not a directory: give --init to make it")
     if not os.path.isdir(path):
         raise RepositoryError(f"{path} is not a directory")
-    question = ("--path-format=absolute", "--show-object-format", "--git-common-dir", "--show-toplevel")
-    inside = git(path, "rev-parse", *question, check=False, user_config=True)
-    if inside.returncode:
-        raise _unusable(path, inside.stderr)
-    object_format, common, root = inside.stdout.removesuffix("\n").split("\n", 2)
-    settings = _settings(Path(root))
+    top = _ask(path, "--show-toplevel")
+    if top.returncode:
+        raise _unusable(path, top.stderr)
+    root = Path(top.stdout.removesuffix("\n"))
+    git_dir, common = (Path(_ask(root, question).stdout.removesuffix("\n")) for question in _DIRECTORIES)
+    settings, personal = _settings(root)
+    require_own(root, git_dir, common, settings.get("core.worktree", ""))
     name = _presentable(settings.get("user.name", "")) or "Bactrian"
     address = _presentable(settings.get("user.email", "")) or "bactrian@localhost"
     return Repository(
-        root=Path(root),
-        head=rev_parse(Path(root), "HEAD^{commit}"),
-        object_format=object_format,
+        root=root,
+        head=rev_parse(root, "HEAD^{commit}"),
+        object_format=_ask(root, "--show-object-format").stdout.strip(),
         author=(name, address),
-        common=Path(common),
+        common=common,
         settings=settings,
+        personal=personal,
     )
 
 
@@ -109,6 +135,8 @@ def rev_parse(root: Path, name: str) -> str:
 
 
 def _unusable(path: Path, stderr: str) -> RepositoryError:
+    if "not a git repository" in stderr and os.path.lexists(path / ".git"):
+        return RepositoryError(f"{path / '.git'} is there, but no repository: mend it, or remove it")
     if "not a git repository" in stderr:
         return NotARepository(f"{path} is not in a git repository: run `git init` there, or give --init")
     if "must be run in a work tree" in stderr:
@@ -119,11 +147,19 @@ def _unusable(path: Path, stderr: str) -> RepositoryError:
     return RepositoryError(f"git can't read {path}: {stderr.strip().splitlines()[0].removeprefix('fatal: ')}")
 
 
-def _settings(root: Path) -> dict[str, str]:
-    listed = git(root, "config", "--list", "-z", check=False, user_config=True).stdout.split("\0")
-    pairs = (entry.partition("\n") for entry in listed if entry)
+def _ask(path: Path, question: str) -> subprocess.CompletedProcess[str]:
+    """Ask one thing at a time: a path may hold line ends."""
+    return git(path, "rev-parse", "--path-format=absolute", question, check=False, user_config=True)
+
+
+def _settings(root: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Return all settings, and those that are not the repository's own."""
+    listed = git(root, "config", "--list", "--show-scope", "-z", check=False, user_config=True).stdout.split("\0")
+    pairs = [(scope, *entry.partition("\n")) for scope, entry in zip(listed[::2], listed[1::2], strict=False)]
     # A name without `=` is a truth.
-    return {name: value if given else "true" for name, given, value in pairs}
+    known = [(scope, name, value if given else "true") for scope, name, given, value in pairs]
+    own = {name: value for scope, name, value in known if scope not in ("local", "worktree")}
+    return {name: value for _, name, value in known}, own
 
 
 def _presentable(text: str) -> str:
@@ -134,7 +170,7 @@ def _branches(repository: Repository) -> Set[str]:
     """Return the branches' names, that of the one checked out among them even where it has no commit yet."""
     told = git(repository.root, "for-each-ref", "--format=%(refname)", "refs/heads/", user_config=True).stdout
     head = git(repository.root, "symbolic-ref", "--quiet", "HEAD", check=False, user_config=True).stdout
-    return {name.removeprefix("refs/heads/") for name in (*told.splitlines(), *head.splitlines())}
+    return {name.removeprefix("refs/heads/") for name in (*told.split("\n"), *head.split("\n")) if name}
 
 
 def _in_the_way(taken: Set[str], branch: str) -> str:

@@ -1,22 +1,20 @@
-"""How code goes in and comes out: a session's own clone of the user's repository, and the branch fetched from it.
+"""The way in: a session's own clone of the user's repository. `containers.handover` is the way out.
 
-The host runs git in the clone only while it is being made, before any command ran in the container. Afterwards it
-reads objects from it and nothing else; commits are made by git inside the container (`containers.commits`).
+The host runs git in the clone only while it is being made, in a folder that no container has. Afterwards it reads
+objects from it and nothing else; commits are made by git inside the container (`containers.commits`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import stat
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from containers.git import RepositoryError, git
-from containers.labels import process_name
-from containers.overlay import overlay
+from containers.handover import BranchTaken, fetch_result
+from containers.overlay import overlay, through_link
 from containers.repository import (
     NotARepository,
     Repository,
@@ -44,23 +42,19 @@ __all__ = [
     "valid_branch",
 ]
 
-FETCH_TIMEOUT_S = 300.0
+FILL_TIMEOUT_S = 3600.0
+"""How long copying a large repository may take; Git waits for ever where a pipe lies in a file's place."""
 
-# The serving end gets no configuration of this one. Where it serves a clone, no cache that a command may have forged.
-_UPLOAD_PACK = "GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git -c safe.directory=* upload-pack"
-_DISTRUSTING_UPLOAD_PACK = (
-    "GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git -c core.commitGraph=false -c core.multiPackIndex=false "
-    "-c pack.useBitmaps=false upload-pack --strict"
+# The serving end gets no configuration of this one.
+_UPLOAD_PACK = (
+    "GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_NO_LAZY_FETCH=1 GIT_ALLOW_PROTOCOL=none "
+    "git -c safe.directory=* upload-pack"
 )
 _FETCH = (
     *("-c", "protocol.version=2", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "fetch.unpackLimit=1"),
     *("-c", "fetch.writeCommitGraph=false", "-c", "transfer.hideRefs="),
     *("fetch", "--quiet", "--no-write-fetch-head", "--recurse-submodules=no"),
 )
-
-
-class BranchTaken(RepositoryError):
-    """The session's branch was moved, made or deleted by someone else, or is checked out: another name may do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +65,8 @@ class Clone:
     base: str
     uncommitted: int
     """How many files of the base are uncommitted changes of the user."""
+    left: tuple[str, ...] = ()
+    """What of those changes stays behind, and why: a clause for each reason."""
 
 
 def make_clone(
@@ -86,63 +82,28 @@ def make_clone(
     require_room(repository, branch)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        _fill(repository, repository.head, path, branch)
-        with (path / ".git" / "info" / "exclude").open("a") as file:
-            file.writelines(f"{pattern}\n" for pattern in artefacts)
-        changed = overlay(repository, path)
-        base = _commit(repository, path) if changed else repository.head
-        if owner:
-            _give_to(path, *owner)
+        # A container may be up around `path` already, and git believes what it finds in a repository.
+        with tempfile.TemporaryDirectory(prefix="clone-", dir=path.parent) as folder:
+            clone = _made(repository, Path(folder), branch, artefacts)
+            if owner:
+                _give_to(Path(folder), *owner)
+                os.chown(path, *owner)
+            # What is only half there has no `.git` yet.
+            for name in sorted(os.listdir(folder), key=lambda name: name == ".git"):
+                os.rename(os.path.join(folder, name), path / name)
     except OSError as error:
         culprit = error.filename or path
         raise RepositoryError(f"the clone can't be made: {error.strerror or error}: {culprit}") from error
-    return Clone(path=path, base=base, uncommitted=changed)
+    return replace(clone, path=path)
 
 
-def fetch_result(repository: Repository, clone: Path, branch: str, commit: str, previous: str) -> None:
-    """Fetch `commit` from the clone and set `branch` of the user's repository to it, where it is `previous`.
-
-    An empty `previous` stands for a branch that is not there. Of the clone, objects are read and nothing else.
-
-    Raises BranchTaken, RepositoryError: the clone has been tampered with, git failed. The user's branches are then
-    as they were.
-    """
-    _distrust(clone)
-    _require_unmoved(repository, branch, previous)
-    with tempfile.TemporaryDirectory(prefix=f"bactrian-{process_name()}-") as folder:
-        # Its configuration, refs and hooks are ours; only its objects are the clone's.
-        git(Path(folder), "init", "--quiet", "--bare", "--template=", f"--object-format={repository.object_format}")
-        alternates = Path(folder, "objects", "info", "alternates")
-        alternates.parent.mkdir(exist_ok=True)
-        alternates.write_bytes(os.fsencode(clone.resolve() / ".git" / "objects") + b"\n")
-        refs = Path(folder, "refs", "heads")
-        refs.mkdir(parents=True, exist_ok=True)
-        (refs / "result").write_text(f"{commit}\n")
-        options = ("--no-tags", "--no-prune", "--upload-pack", _DISTRUSTING_UPLOAD_PACK)
-        check = ("-c", "fetch.fsckObjects=true")
-        where = (folder, "refs/heads/result")
-        git(repository.root, *check, *_FETCH, *options, *where, user_config=True, timeout_s=FETCH_TIMEOUT_S)
-    # Git compares and sets in one step: whoever was faster is not overwritten.
-    arguments = ("-m", "bactrian: the work so far", f"refs/heads/{branch}", commit, previous or "0" * len(commit))
-    git(repository.root, "update-ref", *arguments, user_config=True)
-    _give_back(repository)
-
-
-def _require_unmoved(repository: Repository, branch: str, previous: str) -> None:
-    ref = f"refs/heads/{branch}"
-    told = git(
-        repository.root, "for-each-ref", "--format=%(refname) %(objectname) %(worktreepath)", ref, user_config=True
-    )
-    found = [line.split(" ", 2)[1:] for line in told.stdout.splitlines() if line.startswith(f"{ref} ")]
-    now, worktree = found[0] if found else ("", "")
-    if now != previous:
-        what = "was moved" if now and previous else "was made" if now else "was deleted"
-        raise BranchTaken(f"the branch {branch} {what} by someone else meanwhile: it is left alone")
-    # A branch without a commit is in no list, but the checkout may be on it.
-    head = git(repository.root, "symbolic-ref", "--quiet", "HEAD", check=False, user_config=True).stdout.strip()
-    worktree = worktree or (str(repository.root) if head == ref else "")
-    if worktree:
-        raise BranchTaken(f"the branch {branch} is checked out in {worktree} meanwhile: it is left alone")
+def _made(repository: Repository, path: Path, branch: str, artefacts: Sequence[str]) -> Clone:
+    _fill(repository, repository.head, path, branch)
+    with (path / ".git" / "info" / "exclude").open("a") as file:
+        file.writelines(f"{pattern}\n" for pattern in artefacts)
+    brought = overlay(repository, path)
+    base = _commit(repository, path) if brought.files else repository.head
+    return Clone(path=path, base=base, uncommitted=brought.files, left=brought.left)
 
 
 def _fill(repository: Repository, commit: str, path: Path, branch: str) -> None:
@@ -157,11 +118,13 @@ def _fill(repository: Repository, commit: str, path: Path, branch: str) -> None:
     if _partial(repository):
         # Of older commits objects may be missing: what is checked out is what there surely is.
         refspecs, options = refspecs[:1], [*options[1:], "--no-tags", "--depth=1"]
-    git(path, *_FETCH, *options, str(repository.root), *refspecs)
-    git(path, "checkout", "--quiet", "-B", branch, commit)
+    allowed = {"GIT_ALLOW_PROTOCOL": "file"}
+    git(path, *_FETCH, *options, str(repository.root), *refspecs, variables=allowed, timeout_s=FILL_TIMEOUT_S)
+    git(path, "checkout", "--quiet", "-B", branch, commit, timeout_s=FILL_TIMEOUT_S)
     for name, recorded in _submodules(path):
         checkout = repository.root / name
-        if (checkout / ".git").exists():
+        # What lies behind a link is not this repository's.
+        if (checkout / ".git").exists() and not through_link(repository.root, Path(name, ".git")):
             inner = find_repository(checkout)
             known = git(checkout, "cat-file", "-e", f"{recorded}^{{commit}}", check=False, user_config=True)
             _fill(inner, inner.head if known.returncode else recorded, path / name, "main")
@@ -181,13 +144,24 @@ def _submodules(path: Path) -> Iterator[tuple[str, str]]:
 
 def _copy_excludes(repository: Repository, path: Path) -> None:
     """Let files that the user ignores by other means than `.gitignore` be ignored in the clone too."""
-    own = repository.settings.get("core.excludesfile")
-    default = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "git" / "ignore"
-    personal = repository.root / os.path.expanduser(own) if own else default
-    texts = [source.read_bytes() for source in (personal, repository.common / "info" / "exclude") if source.is_file()]
+    texts = [source.read_bytes() for source in _exclude_files(repository) if source.is_file()]
     info = path / ".git" / "info"
     info.mkdir(exist_ok=True)
     (info / "exclude").write_bytes(b"".join(text + b"\n" for text in texts))
+
+
+def _exclude_files(repository: Repository) -> Iterator[Path]:
+    named = repository.settings.get("core.excludesfile")
+    default = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "git" / "ignore"
+    personal = repository.root / os.path.expanduser(named) if named else default
+    # A repository that came from a stranger may name any file of the user as a list of patterns.
+    if named == repository.personal.get("core.excludesfile") or _within(repository.root, personal):
+        yield personal
+    yield repository.common / "info" / "exclude"
+
+
+def _within(root: Path, path: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def _commit(repository: Repository, path: Path) -> str:
@@ -206,36 +180,3 @@ def _give_to(path: Path, uid: int, gid: int) -> None:
     for folder, folders, files in os.walk(path):
         for name in (*folders, *files):
             os.chown(os.path.join(folder, name), uid, gid, follow_symlinks=False)
-
-
-def _give_back(repository: Repository) -> None:
-    """Let what root has fetched into another user's repository (under sudo) belong to that user."""
-    owner = repository.common.stat()
-    if os.geteuid() != 0 or owner.st_uid == 0:
-        return
-    for folder, folders, files in os.walk(repository.common):
-        for path in (os.path.join(folder, name) for name in (*folders, *files)):
-            with contextlib.suppress(FileNotFoundError):
-                if os.lstat(path).st_uid == 0:
-                    os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
-
-
-def _distrust(clone: Path) -> None:
-    """Refuse a clone whose objects a command inside the container has led elsewhere, or where reading would hang."""
-    objects = clone / ".git" / "objects"
-    for path in (clone, clone / ".git", objects):
-        if not os.path.lexists(path):
-            raise RepositoryError(f"the clone is broken, {path.name} is gone; the files lie in {clone}")
-        if not stat.S_ISDIR(path.lstat().st_mode):
-            raise RepositoryError(f"the clone was tampered with, {path.name} is no directory; the files lie in {clone}")
-    for name in ("alternates", "http-alternates"):
-        if os.path.lexists(objects / "info" / name):
-            raise RepositoryError(f"the clone was tampered with, {name} leads out of it; the files lie in {clone}")
-    for folder, folders, files in os.walk(objects):
-        for name in (*folders, *files):
-            try:
-                kind = os.lstat(os.path.join(folder, name)).st_mode
-            except FileNotFoundError:
-                continue  # git in the background packs
-            if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-                raise RepositoryError(f"the clone was tampered with, objects/…/{name} is no file; see {clone}")

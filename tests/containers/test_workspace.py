@@ -128,7 +128,7 @@ def test_ignored_files_stay_behind_by_whatever_means(checkout: Path, tmp_path: P
     write(checkout, ".gitignore", "*.log\n")
     write(checkout, ".git/info/exclude", "*.excluded")  # no line end
     write(plain_git, "my-ignores", "*.mine\n")
-    git(checkout, "config", "core.excludesFile", "~/my-ignores")
+    git(checkout, "config", "--global", "core.excludesFile", "~/my-ignores")
     for name in ("a.log", "a.excluded", "a.mine", "a.kept"):
         write(checkout, name, "x")
     write(checkout, "tracked.log", "tracked all the same")
