@@ -154,6 +154,55 @@ class EditTried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkRequested:
+    """A command's request to the outside has ended, allowed or not; or several like it have."""
+
+    kind: Literal["network_requested"] = "network_requested"
+    host: str
+    """Empty: so many different hosts were asked for that the rest are one event."""
+    port: int
+    scheme: Literal["http", "tunnel"]
+    allowed: bool
+    reason: str
+    problem: str
+    """Why an allowed request did not get through."""
+    sent_bytes: int
+    received_bytes: int
+    seconds: float
+    count: int = 1
+    """The first request of its kind is told at once; the others of the same call are one event, its figures sums."""
+
+
+Answer = Literal["no", "once", "session", "project"]
+"""What a person can say: once is until the call that asks has ended, project is whenever this repository is at work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequested:
+    """A person is asked, and what asks waits."""
+
+    kind: Literal["approval_requested"] = "approval_requested"
+    approval: str
+    """The question's id."""
+    action: Literal["network"]
+    subject: str
+    """What it is about: a host with its port."""
+    question: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalResolved:
+    """A question has its answer, or nobody gave one in time; that is a no."""
+
+    kind: Literal["approval_resolved"] = "approval_resolved"
+    approval: str
+    answer: Answer
+    answered: bool
+    """Whether it was a person who said so."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictRow:
     """One package in the verdict table. `package` is as its language names it."""
 
@@ -276,6 +325,9 @@ Event = (
     | ToolFinished
     | FileChanged
     | EditTried
+    | NetworkRequested
+    | ApprovalRequested
+    | ApprovalResolved
     | DiagnosticsChanged
     | CheckFinished
     | WorkSaved

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from agent.approval import Approvals
 from agent.base_store import BaseFolder
 from agent.context import first_message, system_prompt
 from agent.errors import Cancelled, EarlyEnd, LimitReached, UserError, exit_code
@@ -24,6 +25,7 @@ from agent.limits import Limits
 from agent.loop import Loop
 from agent.messages import Usage
 from agent.naming import slug
+from agent.network import SessionNetwork
 from agent.providers.base import ProviderError
 from agent.session_spec import SessionSpec
 from agent.transcript import TranscriptWriter
@@ -50,8 +52,15 @@ class Session:
         self._consumers = consumers
         self._seq = 0
         self._unwritable = False
-        self._workplace = Workplace(spec=spec, path=self.folder / "workspace", emit=self.emit)
-        self._home = Homecoming(session=self.id, task=spec.task, workplace=self._workplace, emit=self.emit)
+        self._network = SessionNetwork(
+            reach=spec.reach,
+            approvals=Approvals(approver=spec.approver, emit=self._note),
+            emit=self._note,
+            remember=spec.remember_host,
+        )
+        place = Workplace(spec=spec, path=self.folder / "workspace", emit=self.emit, gate=self._network)
+        self._workplace = place
+        self._home = Homecoming(session=self.id, task=spec.task, workplace=place, emit=self.emit)
         self._loop: Loop | None = None
         self._judge: Judge | None = None
         self._feedback: Feedback | None = None
@@ -123,6 +132,13 @@ class Session:
         if failure:
             raise failure
 
+    def _note(self, event: Event) -> None:
+        """Emit where nobody could take what is raised: that ends the run."""
+        try:
+            self.emit(event)
+        except (EarlyEnd, UserError) as error:
+            self.fail(str(error))
+
     # The run
 
     async def _limited(self) -> tuple[Status, str]:
@@ -157,6 +173,7 @@ class Session:
             emit=self.emit,
             judge=self._judge.judge,
             review=feedback.after_reply,
+            news=self._network.news,
             limits=Limits(turns=spec.settings.max_turns, cost=spec.settings.max_cost),
         )
         judged = await self._loop.run(first_message(findings, spec.task))
@@ -195,6 +212,7 @@ class Session:
     async def _finish(self, status: Status, reason: str) -> SessionFinished:
         problem = ""
         try:
+            await self._network.withdraw()
             if self._feedback:
                 await self._feedback.stop()
             if status != "done":
@@ -204,6 +222,7 @@ class Session:
             problem = f"the work could not be saved in {LAST_SAVE_S:.0f} s; it is in {self._workplace.path}"
         finally:
             await self._workplace.close()
+            self._network.close()
             await self.spec.provider.close()
         if not (problem or self._home.keeps_workspace):
             await asyncio.to_thread(shutil.rmtree, self._workplace.path, ignore_errors=True)

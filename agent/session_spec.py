@@ -6,8 +6,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from agent.approval import Approver
 from agent.config import Locations, Settings
 from agent.providers.base import Provider
+from agent.reach import NOTHING, Reach
 from containers.workspace import Repository
 from lang.base import Language
 from lang.dependencies import Propose
@@ -34,5 +36,11 @@ class SessionSpec:
     """The id of a session to go on with, whose task this is; empty for a new one."""
     more: str = ""
     """What a session that goes on is told to do beside its task."""
+    reach: Reach = NOTHING
+    """What commands may reach by themselves."""
+    approver: Approver | None = None
+    """Who may allow more; None where nobody can be asked."""
+    remember_host: Callable[[str], None] | None = None
+    """Keeps a host (a pattern) that a person allows for this repository. May raise UserError."""
     started: float = field(default_factory=time.monotonic)
     """When the command began, by `time.monotonic()`."""

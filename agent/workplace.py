@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.config import Settings
+from agent.environment import environment
 from agent.events import Event, Progress
 from agent.naming import slug
 from agent.session_spec import SessionSpec
 from containers.base import DEFAULT_PROCESSES, Container
+from containers.gate import Gate
 from containers.launch import LaunchSpec, clone_owner, launch
 from containers.workspace import Clone, free_branch, make_clone
-from lang.base import Language
-
-PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +26,7 @@ class Workplace:
     path: Path
     """Where the clone is, or will be."""
     emit: Callable[[Event], None]
+    gate: Gate
     _container: Container | None = None
     _clone: Clone | None = None
     _closing: bool = False
@@ -112,13 +110,3 @@ class Workplace:
             ),
             on_progress,
         )
-
-
-def environment(settings: Settings, languages: Sequence[Language]) -> dict[str, str]:
-    """Return the variables of every command: the way through a proxy, what the languages need, what settings say."""
-    inherited = (*PROXIES, *(name for language in languages for name in language.inherited))
-    found = {name: os.environ[name] for name in inherited if os.environ.get(name)}
-    found |= {name: value for language in languages for name, value in language.environment.items()}
-    if settings.opam_repository:
-        found["BACTRIAN_OPAM_REPOSITORY"] = settings.opam_repository
-    return found

@@ -15,6 +15,8 @@ from rich.text import Text
 from agent.cli.lines import Lines
 from agent.cli.untrusted import one_line, visible
 from agent.events import (
+    Answer,
+    ApprovalResolved,
     CheckFinished,
     DiagnosticsChanged,
     FileChanged,
@@ -46,6 +48,12 @@ TAB = 4
 
 _ITEM = re.compile(r"\s*(?:(?:[-*+]|\d+[.)])\s+)?(?=\S)")
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
+_ANSWERS: dict[Answer, str] = {
+    "no": "refused",
+    "once": "allowed once",
+    "session": "allowed for this session",
+    "project": "allowed for this repository",
+}
 _STATUS_STYLE: dict[Status, tuple[str, str]] = {
     "done": ("✓", "bold green"),
     "red": ("✗", "bold red"),
@@ -207,6 +215,20 @@ def found(event: DiagnosticsChanged) -> RenderableType:
         (f"  {seconds(event.seconds)}", "dim"),
     )
     return Group(line, excerpt(event.text, style="red" if event.errors else "dim"))
+
+
+def outcome(destination: str, *, allowed: bool, problem: str) -> str:
+    """A request that did not get out, on one line; empty for one that did."""
+    if not allowed:
+        return f"⊘ {_cut(one_line(destination))}: refused"
+    return f"⊘ {_cut(one_line(destination))}: {one_line(problem)}" if problem else ""
+
+
+def resolved(event: ApprovalResolved, subject: str) -> Text:
+    """What a person decided."""
+    words = _ANSWERS[event.answer] if event.answered else "refused: nobody answered"
+    style = "yellow" if event.answer == "no" else "green"
+    return Text.assemble((f"? {_cut(one_line(subject))}: ", "dim"), (words, style))
 
 
 def check(event: CheckFinished) -> RenderableType:

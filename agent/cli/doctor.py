@@ -67,6 +67,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield from _sandboxes()
     yield _space()
     yield _certificates()
+    yield _network(settings)
     yield from _models(settings)
 
 
@@ -158,6 +159,17 @@ def _certificates() -> Finding:
             name="certificates", state="missing", found="no CA bundle", mend="apt-get install ca-certificates"
         )
     return Finding(name="certificates", state="ok", found=f"{bundle}, taken along into the image")
+
+
+def _network(settings: Settings) -> Finding:
+    from agent.reach import reach_of
+    from lang.detect import languages
+
+    reach = reach_of(settings, languages())
+    hosts = ", ".join(reach.hosts)
+    told = {"none": "none", "registries": f"registries: {hosts or 'no host'}", "full": "full: every public host"}
+    beside = f", {', '.join(map(str, reach.named))}" if reach.mode == "full" and reach.named else ""
+    return Finding(name="network", state="ok", found=told[reach.mode] + beside)
 
 
 def _models(settings: Settings) -> Iterator[Finding]:

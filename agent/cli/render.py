@@ -18,6 +18,8 @@ from agent.cli.blocks import prose, seconds
 from agent.cli.lines import Lines
 from agent.cli.untrusted import one_line
 from agent.events import (
+    ApprovalRequested,
+    ApprovalResolved,
     CheckFinished,
     DiagnosticsChanged,
     EditTried,
@@ -25,6 +27,7 @@ from agent.events import (
     Event,
     FileChanged,
     MessageAdded,
+    NetworkRequested,
     Progress,
     RequestRetried,
     SessionFinished,
@@ -44,6 +47,9 @@ from agent.events import (
 
 PROGRESS_EVERY_S = 10.0
 """How often a long step says again how far it is, where nobody sees the block at the bottom."""
+
+MOST_OUTSIDE = 100
+"""Requests to the outside that are told of; a hostile program can make any number."""
 
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -91,6 +97,8 @@ class View:
     _told: tuple[str, datetime] | None = None
     _saved: WorkSaved | None = None
     _rows: tuple[VerdictRow, ...] = ()
+    _asked: dict[str, str] = field(default_factory=dict[str, str])
+    _outside: set[str] = field(default_factory=set[str])
 
     def feed(self, stamped: Stamped) -> tuple[RenderableType, ...]:
         """Return the lines that an event adds, the blank ones between them included."""
@@ -118,10 +126,10 @@ class View:
                 yield from self._words(event, time)
             case ToolStarted() | ToolOutput() | FileChanged() | ToolFinished():
                 yield from self._tools(event, time)
-            case TurnStarted() | TurnFinished() | UsageReported():
+            case TurnStarted() | TurnFinished() | UsageReported() | EditTried():
                 self._count(event, time)
-            case EditTried():
-                pass  # for `bactrian stats`
+            case NetworkRequested() | ApprovalRequested() | ApprovalResolved():
+                yield from self._network(event)
             case Progress():
                 yield from self._step(event, time)
             case SessionStarted():
@@ -201,7 +209,7 @@ class View:
             doing = _Doing(what=doing.what, since=doing.since, note=one_line(lines[-1]))
             self._calls[event.call] = (started, doing)
 
-    def _count(self, event: TurnStarted | TurnFinished | UsageReported, time: datetime) -> None:
+    def _count(self, event: TurnStarted | TurnFinished | UsageReported | EditTried, time: datetime) -> None:
         match event:
             case TurnStarted():
                 self._turn, self._streamed = event.turn, False
@@ -210,6 +218,8 @@ class View:
                 self._calls.clear()
             case UsageReported():
                 self._cost = "" if event.total_cost is None else f" · ${event.total_cost:.2f}"
+            case EditTried():
+                pass  # for `bactrian stats`
 
     def _think(self, time: datetime) -> None:
         self._doing = _Doing(what="thinking", since=time, note=f"turn {self._turn}{self._cost}")
@@ -222,6 +232,22 @@ class View:
             return
         self._told = (text, time)
         yield "note", Text(f"{step}  {text}", "dim")
+
+    def _network(self, event: NetworkRequested | ApprovalRequested | ApprovalResolved) -> Iterable[_Block]:
+        """Tell of what did not get out, once, and of what a person decided."""
+        match event:
+            case ApprovalRequested():
+                self._asked[event.approval] = event.subject  # who asks shows the question
+            case ApprovalResolved():
+                subject = self._asked.pop(event.approval, "")
+                if event.answer == "no":
+                    self._outside.add(blocks.outcome(subject, allowed=False, problem=""))
+                yield "note", blocks.resolved(event, subject)
+            case NetworkRequested():
+                outcome = blocks.outcome(f"{event.host}:{event.port}", allowed=event.allowed, problem=event.problem)
+                if event.host and outcome and outcome not in self._outside and len(self._outside) < MOST_OUTSIDE:
+                    self._outside.add(outcome)
+                    yield "note", Text(outcome, "yellow")
 
     def _told_lately(self, text: str, time: datetime) -> bool:
         if self._told is None:

@@ -38,6 +38,7 @@ from containers.workspace import (
 from tools.registry import PluginError
 
 if TYPE_CHECKING:
+    from agent.projects import Project, Projects
     from agent.session import Session
 
 
@@ -180,24 +181,32 @@ async def _run(
     small: Provider | None,
     started: float,
 ) -> SessionFinished:
+    from agent.cli.ask import TerminalApprover
     from agent.cli.jsonl import JsonLines
     from agent.cli.screen import PersonConsole, Screen
     from agent.naming import name_task, propose_names
+    from agent.projects import Projects
     from agent.providers.text_edits import TextEdits
+    from agent.reach import reach_of
     from agent.session import Session
     from agent.session_spec import SessionSpec
     from lang.detect import languages
     from tools.registry import Registry, default_tools, plugin_tools
 
+    found, places = languages(), locations()
+    projects = Projects(folder=places.state / "projects")
+    decided = projects.load(repository.root).network_allow
     edit_format = provider.capabilities.edit_format if settings.edit_format == "auto" else settings.edit_format
     spec = SessionSpec(
         task=task,
         repository=repository,
         settings=settings,
-        locations=locations(),
+        locations=places,
         provider=TextEdits(provider) if edit_format == "text" else provider,
         registry=Registry([*default_tools(edit_format), *plugin_tools()]),
-        languages=languages(),
+        languages=found,
+        reach=reach_of(settings, found, decided),
+        remember_host=partial(_remember_host, projects, repository.root),
         branch=options.branch,
         name_branch=partial(name_task, small) if small else None,
         propose=partial(propose_names, small) if small else None,
@@ -213,12 +222,23 @@ async def _run(
                 session.fail(str(problem))
 
         lines = JsonLines(1, on_gone)
-        session = Session(spec, [screen.show, lines.show] if options.as_json else [screen.show])
+        approver = None if options.as_json else TerminalApprover(screen=screen)
+        consumers = [screen.show, lines.show] if options.as_json else [screen.show]
+        session = Session(replace(spec, approver=approver), consumers)
         _obey_signals(session)
         finished = await session.run()
     if small:
         await small.close()
     return finished
+
+
+def _remember_host(projects: Projects, repository: Path, pattern: str) -> None:
+    """Keep what a person allows for a repository. Raises UserError."""
+
+    def add(project: Project) -> Project:
+        return replace(project, network_allow=tuple(dict.fromkeys((*project.network_allow, pattern))))
+
+    projects.change(repository, add)
 
 
 def _obey_signals(session: Session) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Generator
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -40,9 +42,33 @@ class Screen:
         self._console = console
         self._live: Live | None = None
         self._view = View(live=console.is_terminal and not console.is_dumb_terminal)
+        self._held: list[Stamped] | None = None
 
     def show(self, stamped: Stamped) -> None:
         """Print what an event adds."""
+        if self._held is not None:
+            self._held.append(stamped)
+            return
+        self._start()
+        for line in self._view.feed(stamped):
+            self._console.print(line)
+        if isinstance(stamped.event, SessionFinished):
+            self.close()
+
+    @contextlib.contextmanager
+    def aside(self) -> Generator[Console]:
+        """Leave the terminal to a question meanwhile: the block at the bottom goes, and events wait."""
+        self.close()
+        self._held = held = list[Stamped]()
+        try:
+            yield self._console
+        finally:
+            self._held = None
+            self._start()
+            for stamped in held:
+                self.show(stamped)
+
+    def _start(self) -> None:
         if self._view.live and self._live is None:
             self._live = Live(
                 console=self._console,
@@ -53,10 +79,6 @@ class Screen:
                 redirect_stderr=False,
             )
             self._live.start()
-        for line in self._view.feed(stamped):
-            self._console.print(line)
-        if isinstance(stamped.event, SessionFinished):
-            self.close()
 
     def close(self) -> None:
         """Clear the block at the bottom. May be called twice."""

@@ -26,8 +26,20 @@ def test_help_names_every_command_and_option() -> None:
         assert f"\n  {command} " in shown
     options = bactrian("run", "--help").stdout
     for option in (
-        *("--repo", "--model", "--base-url", "--container", "--max-turns", "--max-cost", "--max-time", "--branch"),
+        *(
+            "--repo",
+            "--model",
+            "--base-url",
+            "--container",
+            "--network",
+            "--allow",
+            "--max-turns",
+            "--max-cost",
+            "--max-time",
+            "--branch",
+        ),
         *("--json", "--output-last-message", "--task-file", "--init", "--small-model"),
+        *("--network", "--allow"),
     ):
         assert option in options
 
