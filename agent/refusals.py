@@ -12,6 +12,8 @@ SHOWN = 5
 """Hosts of one call that are named; a hostile program could ask for any number."""
 LONGEST = 80
 """Characters of a host's name; it comes from the container."""
+WORDS = 200
+"""Characters of a reason."""
 REMEMBERED = 500
 
 _Place = tuple[str, int]
@@ -35,8 +37,8 @@ class Refusals:
 
     def add(self, traffic: Traffic) -> None:
         """Take note of a request that has ended."""
-        why = traffic.problem if traffic.allowed else traffic.reason
-        if not why:
+        why = traffic.problem if traffic.allowed else traffic.reason or traffic.problem
+        if not why or traffic.received_bytes:  # what broke off later is for who reads it
             return
         place = (_shown(traffic.destination.host), traffic.destination.port)
         among = self._failed if traffic.allowed else self._refused
@@ -72,24 +74,35 @@ class Refusals:
             yield f"Network: {_listed(known)} {again}."
 
     def _refusal(self, places: Sequence[_Place], why: str) -> str:
-        flags = " ".join(f"--allow {pattern_for(*place)}" for place in places)
+        flags = _flags(places)
         verb = "was" if len(places) == 1 else "were"
         if why in self._ruled:
             return f"Network: {_listed(places)} {verb} refused too{f' ({flags})' if self.advice else ''}."
         self._ruled.add(why)
         allow = f" A person can allow it: bactrian run {flags}." if self.advice and why in self.rules else ""
         return (
-            f"Network: {_listed(places)} {verb} refused: {self.rules.get(why, why)}.{allow} "
+            f"Network: {_listed(places)} {verb} refused: {self.rules.get(why) or _fit(why)}.{allow} "
             "Go on without it, or say in your last words what needs it."
         )
 
 
 def _failure(places: Sequence[_Place], why: str) -> str:
-    return f"Network: {_listed(places)} may be reached, but: {why}."
+    # What the user names may be private.
+    hint = f" A person can name it: bactrian run {_flags(places)}." if "private network" in why else ""
+    return f"Network: {_listed(places)} may be reached, but {_fit(why)}.{hint}"
+
+
+def _flags(places: Sequence[_Place]) -> str:
+    return " ".join(f"--allow {pattern_for(*place)}" for place in places)
 
 
 def _listed(places: Sequence[_Place]) -> str:
     return ", ".join(f"{host}:{port}" for host, port in places)
+
+
+def _fit(text: str) -> str:
+    """A few words on one line; a host's name may be among them."""
+    return "".join(char if char.isprintable() else "?" for char in text)[:WORDS]
 
 
 def _shown(host: str) -> str:

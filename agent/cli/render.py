@@ -244,7 +244,8 @@ class View:
                     self._outside.add(blocks.outcome(subject, allowed=False, problem=""))
                 yield "note", blocks.resolved(event, subject)
             case NetworkRequested():
-                outcome = blocks.outcome(f"{event.host}:{event.port}", allowed=event.allowed, problem=event.problem)
+                problem = "" if event.received_bytes else event.problem
+                outcome = blocks.outcome(f"{event.host}:{event.port}", allowed=event.allowed, problem=problem)
                 if event.host and outcome and outcome not in self._outside and len(self._outside) < MOST_OUTSIDE:
                     self._outside.add(outcome)
                     yield "note", Text(outcome, "yellow")

@@ -177,8 +177,8 @@ async def test_what_is_private_is_told_with_how_to_name_it() -> None:
 
 async def test_what_was_allowed_and_failed_is_told() -> None:
     play = stage()
-    await play.request("proxy.golang.org", problem="no such name")
-    assert play.network.news() == "Network: proxy.golang.org:443 may be reached, but: no such name."
+    await play.request("proxy.golang.org", problem="there is no such name")
+    assert play.network.news() == "Network: proxy.golang.org:443 may be reached, but there is no such name."
     await play.request("proxy.golang.org")
     assert play.network.news() == ""
 

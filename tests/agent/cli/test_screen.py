@@ -117,6 +117,22 @@ def test_closing_twice_and_leaving_early_is_fine() -> None:
     assert file.getvalue().count("\x1b[?25h") == 1
 
 
+def test_events_wait_while_the_terminal_is_left_to_a_question() -> None:
+    file = io.StringIO()
+    events = sample()
+    with Screen(Console(file=file, force_terminal=True, width=80, legacy_windows=False)) as screen:
+        screen.show(events[0])
+        with screen.aside() as console:
+            told = file.getvalue()
+            assert "\x1b[?25h" in told  # the cursor is back
+            for stamped in events[1:]:
+                screen.show(stamped)
+            assert file.getvalue() == told
+            console.print("? May it?")
+    assert file.getvalue().startswith(told + "? May it?\n")
+    assert "✓ done" in file.getvalue()
+
+
 def test_lines_for_programs_are_out_at_once() -> None:
     reader, writer = os.pipe()
     lines = JsonLines(writer)
