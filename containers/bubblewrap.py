@@ -8,15 +8,16 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from containers.base import CACHE, DEFAULT_PROCESSES, HOST, WORKSPACE, ContainerUnavailable
 from containers.control_group import ControlGroup, make_group
+from containers.gate import Gate
 from containers.recipe import host_ca_bundle
 from containers.starting import start_or_close
-from containers.supervised import SupervisedContainer, supervisor_argv
+from containers.supervised import PROXY_ENVIRONMENT, SupervisedContainer, supervisor_argv
 
 UID = GID = 1000
 """Who commands are inside, as in the image."""
@@ -30,7 +31,12 @@ HOST_FILES = (
     "/etc/ld.so.cache",
     "/etc/ocamlfind.conf",
 )
-NETWORK_FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
+NETWORK_FILES = {
+    "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+    "/etc/resolv.conf": "",
+}
+"""What is known inside of names: a lookup of any other fails at once."""
 _DROP_ROOT = (
     *("setpriv", "--reuid", str(UID), "--regid", str(GID), "--clear-groups"),
     *("--inh-caps", "-all", "--bounding-set", "-all", "--no-new-privs"),
@@ -53,6 +59,8 @@ class BubblewrapSpec:
     """Like `memory_bytes`, held only where there is a control group."""
     host_paths: Sequence[Path] = ()
     """More host folders to show read-only at the same place (a toolchain outside /usr); only without `root`."""
+    gate: Gate | None = None
+    """Decides what commands reach through the host's proxy, the only way out; None: there is no way out."""
     read_only: bool = False
     """Nobody inside may write to the workspace."""
 
@@ -84,7 +92,7 @@ class BubblewrapContainer(SupervisedContainer):
     def __init__(
         self, pipes: _Pipes, errors: asyncio.Task[bytes], group: ControlGroup | None, spec: BubblewrapSpec
     ) -> None:
-        super().__init__(pipes, f"bubblewrap {pipes.process.pid}")
+        super().__init__(pipes, f"bubblewrap {pipes.process.pid}", spec.gate)
         self._spec = spec
         self._group = group
         self._process = pipes.process
@@ -114,15 +122,18 @@ class BubblewrapContainer(SupervisedContainer):
         group = make_group(processes=spec.processes, memory_bytes=spec.memory_bytes, cpus=spec.cpus)
         if group is None:
             spec = replace(spec, environment={**spec.environment, "BACTRIAN_INTERNAL_PROCESSES": str(spec.processes)})
-        argv = [*_bwrap(spec), "--", *(_DROP_ROOT if os.geteuid() == 0 else ()), *supervisor_argv(python)]
-        process = await asyncio.create_subprocess_exec(
-            *(group.entering(argv) if group else argv),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={},
-            start_new_session=True,  # Ctrl-C in the terminal is Bactrian's to handle
-        )
+        with contextlib.ExitStack() as until_started:
+            texts = {path: until_started.enter_context(_readable(text)) for path, text in NETWORK_FILES.items()}
+            argv = [*_bwrap(spec, texts), "--", *(_DROP_ROOT if os.geteuid() == 0 else ()), *supervisor_argv(python)]
+            process = await asyncio.create_subprocess_exec(
+                *(group.entering(argv) if group else argv),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={},
+                pass_fds=tuple(texts.values()),
+                start_new_session=True,  # Ctrl-C in the terminal is Bactrian's to handle
+            )
         assert process.stderr
         errors = asyncio.create_task(process.stderr.read())
         return cls(_Pipes(process), errors, group, spec)
@@ -176,7 +187,20 @@ async def _exited(pid: int) -> None:
         os.close(descriptor)
 
 
-def _bwrap(spec: BubblewrapSpec) -> list[str]:
+@contextlib.contextmanager
+def _readable(text: str) -> Generator[int]:
+    """Open a descriptor from which `text`, which fits into a pipe, can be read."""
+    reader, writer = os.pipe()
+    try:
+        os.write(writer, text.encode())
+        os.close(writer)
+        yield reader
+    finally:
+        os.close(reader)
+
+
+def _bwrap(spec: BubblewrapSpec, texts: Mapping[str, int]) -> list[str]:
+    """Return the command; `texts` has open descriptors of small files by the path where they are to be."""
     executable = shutil.which("bwrap")
     if not executable:
         raise ContainerUnavailable("bubblewrap is not installed: install it with `apt-get install bubblewrap`")
@@ -185,6 +209,7 @@ def _bwrap(spec: BubblewrapSpec) -> list[str]:
         "--unshare-pid",
         "--unshare-ipc",
         "--unshare-uts",
+        "--unshare-net",
         "--unshare-cgroup-try",
         "--hostname",
         "bactrian",
@@ -200,10 +225,10 @@ def _bwrap(spec: BubblewrapSpec) -> list[str]:
     argv += ["--perms", "1777", "--tmpfs", "/tmp", "--perms", "1777", "--tmpfs", "/dev/shm"]
     argv += ["--ro-bind" if spec.read_only else "--bind", str(spec.workspace), WORKSPACE]
     argv += ["--bind", str(spec.cache), CACHE, "--chdir", WORKSPACE]
-    for path in NETWORK_FILES:
-        if os.path.exists(path):
-            argv += ["--ro-bind", os.path.realpath(path), path]
+    for path, descriptor in texts.items():
+        argv += ["--perms", "0444", "--ro-bind-data", str(descriptor), path]
     environment = {"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8", "PATH": PATH, **spec.environment}
+    environment |= PROXY_ENVIRONMENT if spec.gate else {}
     argv.append("--clearenv")
     for name, value in environment.items():
         argv += ["--setenv", name, value]

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from containers.base import CACHE, DEFAULT_PROCESSES, WORKSPACE, ContainerUnavailable
+from containers.gate import Gate
 from containers.labels import labels
 from containers.starting import start_or_close
-from containers.supervised import SupervisedContainer, supervisor_argv
+from containers.supervised import PROXY_ENVIRONMENT, SupervisedContainer, supervisor_argv
 
 if TYPE_CHECKING:
     import docker
@@ -39,6 +40,8 @@ class DockerSpec:
     cpus: float | None = None
     processes: int = DEFAULT_PROCESSES
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    gate: Gate | None = None
+    """Decides what commands reach through the host's proxy, the only way out; None: there is no way out."""
     read_only: bool = False
     """Nobody inside may write to the workspace."""
 
@@ -119,7 +122,7 @@ class DockerContainer(SupervisedContainer):
     def __init__(
         self, channel: _Attached, client: docker.DockerClient, container: EngineContainer, spec: DockerSpec
     ) -> None:
-        super().__init__(channel, f"docker {(container.id or '')[:12]}")
+        super().__init__(channel, f"docker {(container.id or '')[:12]}", spec.gate)
         self._spec = spec
         self._client = client
         self._container = container
@@ -183,12 +186,15 @@ def _options(spec: DockerSpec, *, podman: bool) -> dict[str, Any]:
     import docker.types
 
     uid, gid = session_user()
+    proxy = PROXY_ENVIRONMENT if spec.gate else {}
     options: dict[str, Any] = {
         "command": supervisor_argv(),
         "user": f"{uid}:{gid}",
         "hostname": "bactrian",
         "working_dir": WORKSPACE,
-        "environment": {"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8", **spec.environment},
+        "environment": {"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8", **spec.environment, **proxy},
+        "network_mode": "none",
+        "use_config_proxy": False,  # it would bring in a company's proxy, with its password
         "labels": {**labels("fork" if spec.read_only else "session"), **spec.labels},
         "stdin_open": True,
         "auto_remove": True,

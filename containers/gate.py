@@ -55,3 +55,13 @@ class Gate(Protocol):
     def on_traffic(self, traffic: Traffic) -> None:
         """Take note of a request that has ended. Must return at once; raises nothing."""
         ...
+
+
+class OpenGate:
+    """Lets everything public through and keeps no record. The host and private networks stay closed."""
+
+    async def admit(self, destination: Destination) -> Admission:
+        return Admission(allowed=True, reason="everything public is allowed")
+
+    def on_traffic(self, traffic: Traffic) -> None:
+        return

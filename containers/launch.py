@@ -14,6 +14,7 @@ from typing import Literal
 from containers.base import DEFAULT_PROCESSES, Container, ContainerUnavailable
 from containers.beside import beside
 from containers.bubblewrap import BubblewrapContainer, BubblewrapSpec
+from containers.gate import Gate, OpenGate
 from containers.recipe import recipe
 
 Kind = Literal["docker", "bubblewrap", "auto"]
@@ -35,6 +36,8 @@ class LaunchSpec:
     processes: int = DEFAULT_PROCESSES
     """The most processes and threads inside."""
     host_paths: Sequence[Path] = ()
+    gate: Gate | None = field(default_factory=OpenGate)
+    """Decides what commands reach; None: nothing."""
 
 
 async def launch(kind: Kind, spec: LaunchSpec, progress: Callable[[str], None]) -> Container:
@@ -84,6 +87,7 @@ async def _docker(spec: LaunchSpec, progress: Callable[[str], None]) -> Containe
             memory_bytes=spec.memory_bytes,
             cpus=spec.cpus,
             processes=spec.processes,
+            gate=spec.gate,
         )
     )
 
@@ -114,6 +118,7 @@ async def _bubblewrap(spec: LaunchSpec, progress: Callable[[str], None]) -> Cont
             root=root,
             environment=spec.environment,
             processes=spec.processes,
+            gate=spec.gate,
             memory_bytes=spec.memory_bytes,
             cpus=spec.cpus,
             host_paths=spec.host_paths,

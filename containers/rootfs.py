@@ -11,11 +11,11 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 
 from containers.base import ContainerUnavailable
-from containers.bubblewrap import NETWORK_FILES
 from containers.images import debootstrap, ensure_image, export_image, has_image
 from containers.launch import engine_answers
 from containers.recipe import Recipe
 
+NETWORK_FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
 SCRIPTS = ("base.sh", "go.sh", "ocaml.sh")
 
 
@@ -80,7 +80,7 @@ def _make(recipe: Recipe, path: Path, registry: str, progress: Callable[[str], N
 
 
 def make_mount_points(root: Path) -> None:
-    """Have plain files where the host's network settings will be shown; a link there would lead nowhere."""
+    """Have plain files where network settings will be shown; a link there would lead nowhere."""
     for name in NETWORK_FILES:
         path = root / name.lstrip("/")
         if path.is_symlink():

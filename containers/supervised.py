@@ -25,6 +25,8 @@ from containers.base import (
     Process,
 )
 from containers.exchanges import Command, Exchange, FileAnswer, SupervisedProcess, pieces
+from containers.gate import Gate
+from containers.streams import Send, Streams
 from containers.supervisor import MODULES
 from containers.supervisor.frames import (
     EXIT,
@@ -36,6 +38,7 @@ from containers.supervisor.frames import (
     START,
     STDIN,
     STDIN_END,
+    TUNNEL_OPEN,
     WRITE,
     pack,
     take,
@@ -46,6 +49,9 @@ SEED_TIMEOUT_S = 300.0
 GRACE_S = 60.0
 """How long after a command's own time limit, which the supervisor keeps, the container counts as dead."""
 KILL_TIMEOUT_S = 5.0
+
+PROXY_ENVIRONMENT = {"BACTRIAN_INTERNAL_TUNNELS": "1"}
+"""Has process 1 open a proxy's port, and commands find it."""
 
 _BOOT = """import json, os, sys, types
 sent = b""
@@ -109,7 +115,8 @@ class Channel(Protocol):
 class SupervisedContainer(ABC):
     """A container whose process 1 is the supervisor. Docker and bubblewrap only differ in how they start and end it."""
 
-    def __init__(self, channel: Channel, name: str) -> None:
+    def __init__(self, channel: Channel, name: str, gate: Gate | None = None) -> None:
+        """With a gate, `PROXY_ENVIRONMENT` must be in the environment that process 1 starts with."""
         self._channel = channel
         self._name = name
         self._jobs: dict[int, Exchange] = {}
@@ -117,6 +124,7 @@ class SupervisedContainer(ABC):
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._died: ContainerDied | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._tunnels = _tunnels(self._send, gate) if gate else None
         self._reader = asyncio.create_task(self._read_frames(), name=f"frames of {name}")
 
     @property
@@ -284,6 +292,9 @@ class SupervisedContainer(ABC):
     def _on_frame(self, kind: int, number: int, payload: bytes) -> None:
         if kind == READY and not self._ready.done():
             self._ready.set_result(None)
+        elif kind >= TUNNEL_OPEN:
+            if self._tunnels:
+                self._tunnels.on_frame(kind, number, payload)
         elif job := self._jobs.get(number):
             job.on_frame(kind, payload)
             if kind == EXIT:
@@ -298,12 +309,24 @@ class SupervisedContainer(ABC):
                 self._ready.exception()
             for job in list(self._jobs.values()):
                 job.on_death(self._died)
+            if self._tunnels:
+                self._tunnels.stop()
         return self._died
 
     async def _close(self) -> None:
+        if self._tunnels:
+            self._tunnels.stop()
         await self._channel.close()
         await self._end()
         await asyncio.gather(self._reader, return_exceptions=True)
+        if self._tunnels:
+            await self._tunnels.stopped()
+
+
+def _tunnels(send: Send, gate: Gate) -> Streams:
+    from containers.proxy import Proxy  # only now: not every process that knows containers starts one
+
+    return Streams(send, Proxy(gate).serve)
 
 
 def _absolute(path: str) -> str:

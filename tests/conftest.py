@@ -16,6 +16,7 @@ from agent.config import locations
 from containers.base import Container, ContainerUnavailable
 from containers.bubblewrap import BubblewrapContainer, BubblewrapSpec
 from containers.docker import DockerContainer, DockerSpec, connect, session_user
+from containers.gate import OpenGate
 from containers.images import ensure_image
 from containers.recipe import recipe
 from containers.rootfs import ensure_rootfs
@@ -89,7 +90,8 @@ def start_docker(image: str, cache_volume: str) -> StartContainer:
     """Start a Docker container."""
 
     async def start(workspace: Path) -> Container:
-        return await DockerContainer.start(DockerSpec(image=image, workspace=workspace, cache_volume=cache_volume))
+        spec = DockerSpec(image=image, workspace=workspace, cache_volume=cache_volume, gate=OpenGate())
+        return await DockerContainer.start(spec)
 
     return start
 
@@ -99,7 +101,8 @@ def start_bubblewrap(rootfs: Path, cache_folder: Path) -> StartContainer:
     """Start a sandbox on the session image's root file system."""
 
     async def start(workspace: Path) -> Container:
-        return await BubblewrapContainer.start(BubblewrapSpec(workspace=workspace, cache=cache_folder, root=rootfs))
+        spec = BubblewrapSpec(workspace=workspace, cache=cache_folder, root=rootfs, gate=OpenGate())
+        return await BubblewrapContainer.start(spec)
 
     return start
 

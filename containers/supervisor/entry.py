@@ -15,6 +15,7 @@ from containers.supervisor.shims import (
     PR_SET_NAME,
     set_process,
 )
+from containers.supervisor.tunnels import drop_proxies
 
 
 def main() -> None:
@@ -36,5 +37,7 @@ def main() -> None:
         os.dup2(null, descriptor)
     os.close(null)
     os.umask(0o022)
+    tunnelled = os.environ.pop("BACTRIAN_INTERNAL_TUNNELS", "")
+    drop_proxies()
     gc.freeze()
-    Supervisor(Link(source, sink), out_of_memory).run()
+    Supervisor(Link(source, sink), out_of_memory).run(tunnelled=bool(tunnelled))

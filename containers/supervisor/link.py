@@ -24,6 +24,7 @@ class Link:
         self.incoming = bytearray()
         self.outgoing = deque[memoryview]()
         self.backlog_bytes = 0
+        self.written_bytes = 0
         os.set_blocking(source, False)
         os.set_blocking(sink, False)
 
@@ -47,6 +48,7 @@ class Link:
             except OSError:
                 os._exit(0)
             self.backlog_bytes -= written
+            self.written_bytes += written
             while written:
                 frame = self.outgoing.popleft()
                 if written < len(frame):

@@ -28,6 +28,7 @@ from containers.supervisor.frames import (
     START,
     STDIN,
     STDIN_END,
+    TUNNEL_OPEN,
     WRITE,
 )
 from containers.supervisor.jobs import Job, Stream
@@ -38,6 +39,7 @@ from containers.supervisor.shims import (
     fork_shim,
 )
 from containers.supervisor.trees import kill_below, parents, send_signal
+from containers.supervisor.tunnels import Tunnels
 
 CHUNK = 65536
 BACKLOG_BYTES = 4 << 20  # what may wait for the host before commands' pipes are left full
@@ -58,16 +60,22 @@ class Supervisor:
         self.shims: dict[int, Job | None] = {}
         self.spare: Shim | None = None
         self.held_back: list[tuple[Job, Stream]] = []
+        self.tunnels = Tunnels(link, self.selector)
 
     # The loop
 
-    def run(self) -> None:
-        """Serve until the host closes our standard input; the kernel then ends all we started."""
+    def run(self, *, tunnelled: bool) -> None:
+        """Serve until the host closes our standard input; the kernel then ends all we started.
+
+        `tunnelled`: the host has a proxy, to which commands find a way.
+        """
         wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         self.selector.register(self.link.source, selectors.EVENT_READ, self.on_host)
         self.selector.register(wake_read, selectors.EVENT_READ, lambda: os.read(wake_read, 4096))
+        if tunnelled:
+            self.tunnels.listen()
         self.fork_ahead()
         self.link.send(READY, 0)
         while True:
@@ -120,6 +128,7 @@ class Supervisor:
             for job, stream in self.held_back:
                 self.watch(job, stream)
             self.held_back.clear()
+        self.tunnels.resume()
 
     def on_host(self) -> None:
         for frame in self.link.receive():
@@ -135,6 +144,8 @@ class Supervisor:
             (size,) = SIZE.unpack_from(payload)
             request, data = json.loads(payload[SIZE.size : SIZE.size + size]), payload[SIZE.size + size :]
             self.answer(number, lambda: write_file(request, data))
+        elif kind >= TUNNEL_OPEN:
+            self.tunnels.on_frame(kind, number, payload)
         elif job is None:
             return  # it has ended meanwhile
         elif kind == STDIN:
@@ -151,10 +162,8 @@ class Supervisor:
         try:
             self.link.send(FILE, number, action() or b"")
         except OSError as error:
-            code = error.errno or errno.EIO
-            self.link.send(
-                FAILED, number, json.dumps({"errno": code, "message": error.strerror or str(error)}).encode()
-            )
+            told = {"errno": error.errno or errno.EIO, "message": error.strerror or str(error)}
+            self.link.tell(FAILED, number, told)
         except ValueError as error:  # a NUL in a path
             self.link.tell(FAILED, number, {"errno": errno.EINVAL, "message": str(error)})
         except RecursionError:  # Python follows long chains of symbolic links that the kernel refuses
@@ -306,9 +315,7 @@ class Supervisor:
                 self.link.send(OUT_TAIL if stream.kind == OUT else ERR_TAIL, job.number, stream.rest())
         seconds = (job.ended or time.monotonic()) - job.started
         code = 124 if job.timed_out else job.exit_code
-        self.link.send(
-            EXIT, job.number, json.dumps({"code": code, "timed_out": job.timed_out, "seconds": seconds}).encode()
-        )
+        self.link.tell(EXIT, job.number, {"code": code, "timed_out": job.timed_out, "seconds": seconds})
         job.reported = True
         job.close_save()
         self.forget(job)
