@@ -107,6 +107,7 @@ class Workplace:
                 memory_bytes=settings.memory_bytes,
                 cpus=settings.cpus,
                 processes=settings.pids or DEFAULT_PROCESSES,
+                gate=self.gate,
             ),
             on_progress,
         )
