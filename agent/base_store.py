@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.redacted import redacted
+from agent.redaction import Redactor
 from tools.check_report import CheckReport
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ class BaseFolder:
     """
 
     folder: Path
+    redactor: Redactor = field(default_factory=Redactor)
 
     def load(self, key: str) -> CheckReport | None:
         """Return what was kept in the last two weeks: what a test meets in the world may have changed since."""
@@ -37,7 +40,7 @@ class BaseFolder:
             return None
 
     def save(self, key: str, report: CheckReport) -> None:
-        """Keep a report, and drop those that are too old."""
+        """Keep a report without secrets, and drop those that are too old."""
         path = self.folder / f"{key}.json"
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -45,7 +48,7 @@ class BaseFolder:
                 if time.time() - old.stat().st_mtime > KEPT_S:
                     old.unlink(missing_ok=True)
             part = path.with_suffix(f".{os.getpid()}.part")
-            part.write_bytes(_adapter().dump_json(report))
+            part.write_bytes(_adapter().dump_json(redacted(report, self.redactor)))
             part.replace(path)
 
 

@@ -38,7 +38,7 @@ class Homecoming:
         Raises RepositoryError, ContainerDied.
         """
         workplace = self.workplace
-        text = f"{commit_message(message)}\n\n{TRAILER}: {self.session}\n"
+        text = f"{commit_message(workplace.spec.redactor.text(message))}\n\n{TRAILER}: {self.session}\n"
         author = workplace.spec.repository.author
         commit = await commit_work(workplace.container, workplace.clone.base, text, author)
         if commit is None or commit.id == self.saved:
@@ -60,7 +60,9 @@ class Homecoming:
         """Save at an early end; a container that died is started once more for it. Return what failed."""
         if not self.workplace.is_open:
             return ""
-        message = f"Work in progress: {self.task.strip().splitlines()[0][:60]}"
+        # Before it is cut: half a secret is not recognised.
+        task = self.workplace.spec.redactor.text(self.task)
+        message = f"Work in progress: {task.strip().splitlines()[0][:60]}"
         try:
             try:
                 await self.save(message)

@@ -7,7 +7,7 @@ import contextlib
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -16,7 +16,8 @@ from agent.approval import Approvals
 from agent.base_store import BaseFolder
 from agent.context import first_message, system_prompt
 from agent.errors import Cancelled, EarlyEnd, LimitReached, UserError, exit_code
-from agent.events import ErrorRaised, Event, Progress, SessionFinished, SessionStarted, Stamp, Stamped, Status
+from agent.event_log import Consumer, EventLog
+from agent.events import ErrorRaised, Event, Progress, SessionFinished, SessionStarted, Status
 from agent.feedback import Feedback
 from agent.homecoming import Homecoming
 from agent.judge import Judge, Judged
@@ -27,14 +28,12 @@ from agent.messages import Usage
 from agent.naming import slug
 from agent.network import SessionNetwork
 from agent.providers.base import ProviderError
+from agent.redacted import redacted
 from agent.session_spec import SessionSpec
-from agent.transcript import TranscriptWriter
 from agent.workplace import Workplace
 from containers.base import ContainerError
 from containers.workspace import RepositoryError
 from tools.survey import survey
-
-Consumer = Callable[[Stamped], None]
 
 LAST_SAVE_S = 60.0
 """How long the end of a session may take to bring the work home."""
@@ -46,12 +45,9 @@ class Session:
     def __init__(self, spec: SessionSpec, consumers: Sequence[Consumer]) -> None:
         """Raises UserError: the transcript can't be written."""
         self.spec = spec
-        self.id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug(spec.task)}-{secrets.token_hex(2)}"
+        self.id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug(spec.redactor.text(spec.task))}-{secrets.token_hex(2)}"
         self.folder = spec.locations.state / "sessions" / self.id
-        self._transcript = TranscriptWriter(self.folder / "transcript.jsonl")
-        self._consumers = consumers
-        self._seq = 0
-        self._unwritable = False
+        self._log = EventLog(self.folder / "transcript.jsonl", self.id, consumers, spec.redactor)
         self._network = SessionNetwork(
             reach=spec.reach,
             approvals=Approvals(approver=spec.approver, emit=self._note),
@@ -113,24 +109,8 @@ class Session:
         return finished
 
     def emit(self, event: Event) -> None:
-        """Number an event, write it down, show it.
-
-        Raises UserError when the transcript can't be written, once: that ends the run, and its end is shown all the
-        same. Raises what a consumer raises; the transcript has the event by then.
-        """
-        self._seq += 1
-        time_now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        stamped = Stamped(stamp=Stamp(seq=self._seq, time=time_now, session=self.id), event=event)
-        failure: UserError | None = None
-        try:
-            self._transcript.append(stamped)
-        except UserError as error:
-            failure = None if self._unwritable else error
-            self._unwritable = True
-        for consumer in self._consumers:
-            consumer(stamped)
-        if failure:
-            raise failure
+        """Send an event out. Raises as `EventLog.emit`."""
+        self._log.emit(event)
 
     def _note(self, event: Event) -> None:
         """Emit where nobody could take what is raised: that ends the run."""
@@ -159,7 +139,7 @@ class Session:
             container,
             spec.languages,
             base=base,
-            store=BaseFolder(folder=spec.locations.cache / "bases"),
+            store=BaseFolder(folder=spec.locations.cache / "bases", redactor=spec.redactor),
             emit=self.emit,
         )
         await feedback.start()
@@ -227,9 +207,10 @@ class Session:
         if not (problem or self._home.keeps_workspace):
             await asyncio.to_thread(shutil.rmtree, self._workplace.path, ignore_errors=True)
         finished = self._finished(status, "; ".join(part for part in (reason, problem) if part))
+        finished = redacted(finished, self.spec.redactor)
         with contextlib.suppress(EarlyEnd, UserError):  # nobody reads any more, or the disk is full
             self.emit(finished)
-        self._transcript.close()
+        self._log.close()
         return finished
 
     def _finished(self, status: Status, reason: str) -> SessionFinished:

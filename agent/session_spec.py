@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from agent.approval import Approver
 from agent.config import Locations, Settings
+from agent.host_secrets import host_secrets
 from agent.providers.base import Provider
 from agent.reach import NOTHING, Reach
+from agent.redaction import Redactor
 from containers.workspace import Repository
 from lang.base import Language
 from lang.dependencies import Propose
@@ -44,3 +47,5 @@ class SessionSpec:
     """Keeps a host (a pattern) that a person allows for this repository. May raise UserError."""
     started: float = field(default_factory=time.monotonic)
     """When the command began, by `time.monotonic()`."""
+    redactor: Redactor = field(default_factory=lambda: Redactor(host_secrets(os.environ)))
+    """Keeps secrets out of all that is written down or shown."""

@@ -50,9 +50,10 @@ class Workplace:
 
     async def name_branch(self) -> str:
         """Return a free name for the session's branch. Raises RepositoryError."""
-        name = slug(self.spec.task)
+        task = self.spec.redactor.text(self.spec.task)
+        name = slug(task)
         if self.spec.name_branch:
-            name = await self.spec.name_branch(self.spec.task) or name
+            name = await self.spec.name_branch(task) or name
         return await asyncio.to_thread(free_branch, self.spec.repository, self.spec.settings.branch_prefix + name)
 
     async def open(self, branch: str) -> None:

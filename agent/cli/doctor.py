@@ -16,6 +16,7 @@ from typing import Literal
 import click
 from rich.table import Table
 
+from agent.cli.complaint import complain
 from agent.cli.screen import PersonConsole
 from agent.config import Settings, load, locations
 from agent.errors import ExitCode, UserError
@@ -43,7 +44,7 @@ def examine(*, as_json: bool) -> int:
         settings = load(None, os.environ, {})
         findings = list(_findings(settings))
     except UserError as error:
-        click.echo(f"bactrian: {error}", err=True)
+        complain(error)
         return ExitCode.USAGE
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))

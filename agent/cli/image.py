@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from agent.cli.complaint import complain
 from agent.cli.screen import PersonConsole
 from agent.cli.untrusted import one_line
 from agent.config import load, locations
@@ -36,7 +37,7 @@ def prepare(path: Path, container: str | None) -> int:
             made = ensure_rootfs(wanted, locations().cache, registry=settings.image_registry, progress=progress)
             console.print(f"The root file system {made} is ready.", soft_wrap=True)
     except (ContainerUnavailable, UserError) as error:
-        console.print(f"bactrian: {error}", soft_wrap=True)
+        complain(error)
         return ExitCode.USAGE if isinstance(error, UserError) else ExitCode.FAILED
     return ExitCode.DONE
 

@@ -18,13 +18,16 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from agent.cli.complaint import complain
 from agent.cli.task import read_task
 from agent.config import Settings, load, locations
 from agent.errors import Cancelled, ExitCode, UserError
 from agent.events import SessionFinished
+from agent.host_secrets import host_secrets
 from agent.messages import Usage
 from agent.providers.base import Provider, ProviderError
-from agent.providers.router import ProviderOptions, create, parse_model
+from agent.providers.router import OnKey, ProviderOptions, create, no_one, parse_model
+from agent.redaction import Redactor
 from containers.workspace import (
     NotARepository,
     Repository,
@@ -63,14 +66,16 @@ def run_task(options: RunOptions) -> int:
         task = read_task(options.task, options.task_file)
         repository = open_repository(options)
         settings = load(repository.root, os.environ, options.settings)
-        provider = make_provider(settings, settings.model)
-        small = make_small_provider(settings)
+        keys: dict[str, str] = {}
+        provider = make_provider(settings, settings.model, keys.__setitem__)
+        small = make_small_provider(settings, keys.__setitem__)
         if options.settings.get("max_cost") is not None:
             require_price(settings, provider)
         require_outputs(options)
-        finished = asyncio.run(_run(options, task, repository, settings, provider, small, started))
+        redactor = Redactor(host_secrets(os.environ, repository.settings, keys))
+        finished = asyncio.run(_run(options, task, repository, settings, provider, small, redactor, started))
     except (UserError, RepositoryError, ProviderError, PluginError) as error:
-        click.echo(f"bactrian: {error}", err=True)
+        complain(error)
         return ExitCode.USAGE
     except (KeyboardInterrupt, click.Abort):  # while the task was read, or a question waited
         return ExitCode.INTERRUPTED
@@ -98,8 +103,8 @@ def open_repository(options: RunOptions) -> Repository:
     return repository
 
 
-def make_provider(settings: Settings, model: str) -> Provider:
-    """Return the provider of a model. Raises UserError without one, ProviderError."""
+def make_provider(settings: Settings, model: str, on_key: OnKey = no_one) -> Provider:
+    """Return the provider of a model; `on_key` gets its key. Raises UserError without one, ProviderError."""
     if not model:
         raise UserError("no model: give --model anthropic/NAME, openai/NAME, llama/FILE.gguf or scripted/FILE")
     return create(
@@ -108,11 +113,12 @@ def make_provider(settings: Settings, model: str) -> Provider:
             base_url=settings.base_url or None,
             key_command=shlex.join(settings.key_command) or None,
             thinking=settings.thinking,
+            on_key=on_key,
         ),
     )
 
 
-def make_small_provider(settings: Settings) -> Provider | None:
+def make_small_provider(settings: Settings, on_key: OnKey = no_one) -> Provider | None:
     """Return the provider of the small model if one is chosen. Raises as `make_provider`.
 
     Address and key are the main model's: another vendor's model never gets them.
@@ -121,7 +127,7 @@ def make_small_provider(settings: Settings) -> Provider | None:
         return None
     if _vendor(settings.small_model) != _vendor(settings.model):
         settings = replace(settings, base_url="", key_command=())
-    return make_provider(settings, settings.small_model)
+    return make_provider(settings, settings.small_model, on_key)
 
 
 def _vendor(model: str) -> str:
@@ -164,7 +170,7 @@ def hand_out(options: RunOptions, summary: str) -> None:
             name = "standard output"
             click.echo(data, nl=False)
     except OSError as error:
-        click.echo(f"bactrian: can't write {name}: {error.strerror}", err=True)
+        complain(f"can't write {name}: {error.strerror}")
 
 
 def _is_redirected() -> bool:
@@ -179,6 +185,7 @@ async def _run(
     settings: Settings,
     provider: Provider,
     small: Provider | None,
+    redactor: Redactor,
     started: float,
 ) -> SessionFinished:
     from agent.cli.ask import TerminalApprover
@@ -211,6 +218,7 @@ async def _run(
         name_branch=partial(name_task, small) if small else None,
         propose=partial(propose_names, small) if small else None,
         started=started,
+        redactor=redactor,
     )
     with Screen(PersonConsole()) as screen:
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from agent.cli.complaint import complain
 from agent.cli.screen import PersonConsole
 from agent.codec import DecodeError, decode
 from agent.config import locations
@@ -49,7 +50,7 @@ def show(*, as_json: bool) -> int:
     try:
         stats = collect(tried_in(locations().state / "sessions"))
     except UserError as error:
-        click.echo(f"bactrian: {error}", err=True)
+        complain(error)
         return ExitCode.USAGE
     if as_json:
         click.echo(json.dumps([each.row for each in stats], indent=2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,14 @@ _PLUGINS = "bactrian.providers"
 _KEY_COMMAND_TIMEOUT_S = 30.0
 _OPENAI_HOSTS = ("openai.com", "openai.azure.com")
 _FORMS = "anthropic/NAME, openai/NAME, openai-chat/NAME, openai-responses/NAME, llama/FILE.gguf or scripted/FILE"
+
+
+OnKey = Callable[[str, str], None]
+"""Gets the name of a key and the key."""
+
+
+def no_one(name: str, key: str) -> None:
+    """An `OnKey` that does nothing."""
 
 
 class UnknownModel(ProviderError):
@@ -52,6 +60,8 @@ class ProviderOptions:
     thinking: str = ""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    on_key: OnKey = no_one
+    """Gets each key in use, with its name, so that it can be kept out of what is written down."""
 
 
 def parse_model(text: str) -> ModelName:
@@ -153,13 +163,12 @@ def _plugin(name: ModelName, options: ProviderOptions) -> Provider:
 
 def _key(variable: str, options: ProviderOptions, *, needed: bool) -> str:
     """Return the key; `none` for a server of the user's own that may want no key. Raises ProviderError."""
-    if options.api_key:
-        return options.api_key
-    if options.key_command:
-        return _key_from(options.key_command)
-    key = options.environment.get(variable, "").strip()
+    key = options.api_key or (_key_from(options.key_command) if options.key_command else "")
+    key = key or options.environment.get(variable, "").strip()
     if not key and needed:
         raise ProviderError(f"no key: set {variable}, or key_command to a command that prints it")
+    if key:
+        options.on_key(variable, key)
     return key or "none"
 
 
