@@ -15,7 +15,7 @@ from lang.base import Language
 from lang.registries import Registry
 
 NO_NETWORK = "this session has no network"
-NOT_LISTED = "it is not among the hosts that may be reached"
+NOT_LISTED = "this host is not among those that may be reached"
 PRIVATE = "this host and private networks are reached only by name"
 
 

@@ -8,7 +8,7 @@ import os
 import sys
 import termios
 import tty
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import cast
 
@@ -42,8 +42,8 @@ class TerminalApprover:
     async def ask(self, question: Question) -> Answer | None:
         """Show the question below what stands on the screen, and wait for a key."""
         with self.screen.aside() as console:
-            console.print(_asked(question, self.timeout_s))
-            key = await read_key(0, _KEYS, self.timeout_s)
+            asked = _asked(question, self.timeout_s)
+            key = await read_key(0, _KEYS, self.timeout_s, lambda: console.print(asked))
         return _KEYS[key] if key else None
 
 
@@ -59,10 +59,11 @@ def can_ask() -> bool:
         return False
 
 
-async def read_key(descriptor: int, keys: Collection[str], timeout_s: float) -> str | None:
+async def read_key(descriptor: int, keys: Collection[str], timeout_s: float, show: Callable[[], None]) -> str | None:
     """Return the first of `keys` that is pressed, in lower case; None after `timeout_s`, or when the terminal goes.
 
-    What was typed before does not count. Ctrl-C stays a signal. The terminal is left as it was, cancelled or not.
+    What was typed before `show` showed the question does not count. Ctrl-C stays a signal. The terminal is left as it
+    was, cancelled or not.
     """
     loop = asyncio.get_running_loop()
     pressed: asyncio.Future[str | None] = loop.create_future()
@@ -84,6 +85,7 @@ async def read_key(descriptor: int, keys: Collection[str], timeout_s: float) -> 
         return None
     loop.add_reader(descriptor, on_input)
     try:
+        show()
         return await asyncio.wait_for(pressed, timeout_s)
     except TimeoutError:
         return None

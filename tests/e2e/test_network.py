@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,7 +29,7 @@ class Page(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def served(address: str) -> Iterator[str]:
+def served(address: str) -> Generator[str]:
     """A server on an address of this host that containers don't take for their own; gives `HOST:PORT`."""
     server = ThreadingHTTPServer((address, 0), Page)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -50,7 +51,7 @@ def host() -> Iterator[str]:
 def model(folder: Path, *turns: tuple[str, str]) -> str:
     """A model that runs a command in each turn, if it was told before what it expects."""
     script = "".join(
-        f"[[turn]]\nexpect=[{expected!r}]\n[[turn.call]]\nname='bash'\ninput={{command='''{command}'''}}\n"
+        f"[[turn]]\nexpect=['{re.escape(expected)}']\n[[turn.call]]\nname='bash'\ninput={{command='''{command}'''}}\n"
         for expected, command in turns
     )
     path = folder / "model.toml"

@@ -47,8 +47,7 @@ def asked(text: str = "May it?", timeout_s: float = 60.0) -> Terminal:
 def pending(terminal: Terminal) -> None:
     """Wait until keys count."""
     terminal.wait_for("(no after")
-    while terminal.settings[3] & termios.ICANON:
-        pass
+    assert not terminal.settings[3] & termios.ICANON
 
 
 @pytest.mark.parametrize(
