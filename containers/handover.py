@@ -85,7 +85,9 @@ def _only_refs(repository: Repository, folder: Path) -> Path:
     """
     _init(repository, folder)
     known = git(repository.root, "for-each-ref", "--format=%(objectname)", user_config=True).stdout.split()
-    had = sorted({*known, repository.head} - {""})
+    listed = "".join(f"{name}\n" for name in sorted({*known, repository.head} - {""}))
+    told = git(repository.root, "cat-file", "--batch-check=%(objectname)", stdin=listed, user_config=True).stdout
+    had = [line for line in told.splitlines() if " " not in line]  # a broken ref's object is `missing`
     (folder / "packed-refs").write_text("".join(f"{name} refs/had/{name}\n" for name in had))
     shallow = repository.common / "shallow"
     if shallow.is_file():

@@ -15,6 +15,8 @@ from containers.repository import Repository
 STATUS_TIMEOUT_S = 300.0
 
 _UNOPENED = re.compile(r"^warning: could not open directory '(.*)': (?:Permission denied|File name too long)$", re.M)
+_REFUSED = re.compile(r"(^|/)(\.git|git~\d+)[ .]*(/|$)", re.IGNORECASE)
+"""Names that git takes into no index: on some other system they would be those of a repository's inside."""
 _NAMED = 3
 """Names of what stays behind for one reason that are told."""
 
@@ -38,7 +40,8 @@ def overlay(repository: Repository, path: Path) -> Brought:
     changed = _changed(repository)
     taken: list[str] = []
     unreadable = list(changed.unopened)
-    for name in changed.names:
+    refused = [name for name in changed.names if _is_refused(repository.root, name)]
+    for name in sorted({*changed.names} - {*refused}):
         try:
             if _bring(repository.root, path, Path(name)):
                 taken.append(name)
@@ -48,10 +51,15 @@ def overlay(repository: Repository, path: Path) -> Brought:
         *_clause(changed.filtered, "under a filter program like Git LFS"),
         *_clause([name for name in changed.names if name.endswith("/")], "a repository of its own"),
         *_clause(unreadable, "that can't be read"),
+        *_clause(refused, "that git refuses to store"),
     )
     if taken:
         _stage(repository, path, taken)
     return Brought(files=len(taken), left=left)
+
+
+def _is_refused(root: Path, name: str) -> bool:
+    return bool(_REFUSED.search(name)) or (name == ".gitmodules" and (root / name).is_symlink())
 
 
 def _stage(repository: Repository, path: Path, names: Sequence[str]) -> None:

@@ -70,8 +70,8 @@ def find_repository(path: Path) -> Repository:
     if top.returncode:
         raise _unusable(path, top.stderr)
     root = Path(top.stdout.removesuffix("\n"))
-    git_dir, common = (Path(_ask(root, question).stdout.removesuffix("\n")) for question in _DIRECTORIES)
-    settings, personal = _settings(root)
+    git_dir, common = (Path(_ask(path, question).stdout.removesuffix("\n")) for question in _DIRECTORIES)
+    settings, personal = _settings(path)
     require_own(root, git_dir, common, settings.get("core.worktree", ""))
     name = _presentable(settings.get("user.name", "")) or "Bactrian"
     address = _presentable(settings.get("user.email", "")) or "bactrian@localhost"
@@ -88,6 +88,8 @@ def find_repository(path: Path) -> Repository:
 
 def init_repository(path: Path) -> Repository:
     """Make a new repository in `path`. Raises RepositoryError."""
+    if os.path.lexists(path / ".git"):
+        raise _occupied(path)  # git would go where it leads
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -136,7 +138,7 @@ def rev_parse(root: Path, name: str) -> str:
 
 def _unusable(path: Path, stderr: str) -> RepositoryError:
     if "not a git repository" in stderr and os.path.lexists(path / ".git"):
-        return RepositoryError(f"{path / '.git'} is there, but no repository: mend it, or remove it")
+        return _occupied(path)
     if "not a git repository" in stderr:
         return NotARepository(f"{path} is not in a git repository: run `git init` there, or give --init")
     if "must be run in a work tree" in stderr:
@@ -145,6 +147,10 @@ def _unusable(path: Path, stderr: str) -> RepositoryError:
         advice = f"git config --global --add safe.directory {path.resolve()}"
         return RepositoryError(f"{path} belongs to another user: if you trust what is in it, run `{advice}`")
     return RepositoryError(f"git can't read {path}: {stderr.strip().splitlines()[0].removeprefix('fatal: ')}")
+
+
+def _occupied(path: Path) -> RepositoryError:
+    return RepositoryError(f"{path / '.git'} is there, but no repository that can be used: mend it, or remove it")
 
 
 def _ask(path: Path, question: str) -> subprocess.CompletedProcess[str]:

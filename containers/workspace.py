@@ -45,10 +45,10 @@ __all__ = [
 FILL_TIMEOUT_S = 3600.0
 """How long copying a large repository may take; Git waits for ever where a pipe lies in a file's place."""
 
-# The serving end gets no configuration of this one.
+# The serving end gets no configuration of this one, and serves the history as it was committed.
 _UPLOAD_PACK = (
     "GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_NO_LAZY_FETCH=1 GIT_ALLOW_PROTOCOL=none "
-    "git -c safe.directory=* upload-pack"
+    "GIT_GRAFT_FILE=/dev/null GIT_NO_REPLACE_OBJECTS=1 git -c safe.directory=* upload-pack"
 )
 _FETCH = (
     *("-c", "protocol.version=2", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "fetch.unpackLimit=1"),
@@ -113,13 +113,7 @@ def _fill(repository: Repository, commit: str, path: Path, branch: str) -> None:
     _copy_excludes(repository, path)
     if not commit:
         return
-    refspecs = [f"+{commit}:refs/bactrian/head", "+refs/heads/*:refs/remotes/origin/*"]
-    options = ["--tags", "--update-shallow", "--upload-pack", _UPLOAD_PACK]
-    if _partial(repository):
-        # Of older commits objects may be missing: what is checked out is what there surely is.
-        refspecs, options = refspecs[:1], [*options[1:], "--no-tags", "--depth=1"]
-    allowed = {"GIT_ALLOW_PROTOCOL": "file"}
-    git(path, *_FETCH, *options, str(repository.root), *refspecs, variables=allowed, timeout_s=FILL_TIMEOUT_S)
+    _copy_history(repository, commit, path)
     git(path, "checkout", "--quiet", "-B", branch, commit, timeout_s=FILL_TIMEOUT_S)
     for name, recorded in _submodules(path):
         checkout = repository.root / name
@@ -128,6 +122,23 @@ def _fill(repository: Repository, commit: str, path: Path, branch: str) -> None:
             inner = find_repository(checkout)
             known = git(checkout, "cat-file", "-e", f"{recorded}^{{commit}}", check=False, user_config=True)
             _fill(inner, inner.head if known.returncode else recorded, path / name, "main")
+
+
+def _copy_history(repository: Repository, commit: str, path: Path) -> None:
+    def fetch(*arguments: str) -> None:
+        argv = (*_FETCH, "--upload-pack", _UPLOAD_PACK, *arguments)
+        git(path, *argv, variables={"GIT_ALLOW_PROTOCOL": "file"}, timeout_s=FILL_TIMEOUT_S)
+
+    here, head = str(repository.root), f"+{commit}:refs/bactrian/head"
+    if _partial(repository):
+        # Of older commits objects may be missing: what is checked out is what there surely is.
+        fetch("--update-shallow", "--no-tags", "--depth=1", here, head)
+        return
+    try:
+        fetch("--update-shallow", "--tags", here, head, "+refs/heads/*:refs/remotes/origin/*")
+    except RepositoryError:
+        # A branch or tag may be broken, as after a power cut.
+        fetch("--update-shallow", "--no-tags", here, head)
 
 
 def _partial(repository: Repository) -> bool:
