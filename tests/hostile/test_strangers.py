@@ -46,7 +46,7 @@ def refuse_or_use(trap: Trap) -> str:
 
 @pytest.mark.parametrize("name", [*RUNNING, *ODD])
 def test_one_that_can_be_used_is_used(trap: Trap, name: str) -> None:
-    (RUNNING | ODD)[name](trap)
+    {**RUNNING, **ODD}[name](trap)
     (trap.folder / "mark").unlink(missing_ok=True)  # what making it has run
     surroundings, before = trap.surroundings(), state(trap.checkout)
     clone = use(trap)
@@ -59,7 +59,7 @@ def test_one_that_can_be_used_is_used(trap: Trap, name: str) -> None:
 
 @pytest.mark.parametrize("name", [*PROMISING, *LEADING_OUT])
 def test_one_that_leads_out_is_refused_in_one_line(trap: Trap, name: str) -> None:
-    (PROMISING | LEADING_OUT)[name](trap)
+    {**PROMISING, **LEADING_OUT}[name](trap)
     (trap.folder / "mark").unlink(missing_ok=True)
     surroundings = trap.surroundings()
     told = refuse_or_use(trap)
@@ -88,7 +88,7 @@ def test_a_bare_repository_among_the_files_is_none(trap: Trap) -> None:
     git(inner, "config", "core.bare", "false")
     git(inner, "config", "core.worktree", "..")
     git(inner, "config", "core.fsmonitor", str(trap.script))
-    with pytest.raises(RepositoryError, match="which names another checkout or none|leads to"):
+    with pytest.raises(RepositoryError, match="which names another checkout or none"):
         find_repository(inner)
     assert trap.ran == []
 

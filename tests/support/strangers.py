@@ -71,25 +71,31 @@ class Trap:
         }
 
 
-def make_trap(folder: Path) -> Trap:
-    """Lay out a home, a private repository, programs that tell of themselves, and a plain checkout."""
+def make_home(home: Path) -> None:
+    """Lay out a user's home: secrets, a private repository, and a plain checkout with an uncommitted change."""
+    private, checkout = home / "private", home / "projects" / "stranger"
+    for path in (private, checkout):
+        git(home.parent, "init", "-q", "--initial-branch=main", str(path))
+    write(home, ".gitconfig", "[user]\nname = Ada\nemail = ada@example.org\n[init]\ndefaultBranch = main\n")
+    write(home, ".ssh/id_rsa", SECRET)
+    write(home, "projects/other/notes", "the user's")
+    write(private, "secret", SECRET)
+    commit(private, "private")
+    write(checkout, "README", "one\n")
+    write(checkout, "src/main.go", "package main\n")
+    commit(checkout, "one")
+    write(checkout, "README", "two\n")
+    commit(checkout, "two")
+    write(checkout, "README", "2.0\n")
+
+
+def make_trap(folder: Path, home: Path) -> Trap:
+    """Copy a home to `folder`, and lay out programs there that tell of themselves."""
     trap = Trap(folder=folder, checkout=folder / "home" / "projects" / "stranger")
-    write(trap.home, ".gitconfig", "[user]\nname = Ada\nemail = ada@example.org\n[init]\ndefaultBranch = main\n")
-    write(trap.home, ".ssh/id_rsa", SECRET)
-    write(trap.home, "projects/other/notes", "the user's")
+    shutil.copytree(home, trap.home, symlinks=True)
     for name in ("evil", *PROGRAMS):
         text = f'#!/bin/sh\necho "$0 $*" >> "{folder}/mark"\ncase "$1" in clean|smudge) cat;; esac\nexit 1\n'
         write(folder / "programs", name, text).chmod(0o755)
-    for path in (trap.private, trap.checkout):
-        git(folder, "init", "-q", "--initial-branch=main", str(path))
-    write(trap.private, "secret", SECRET)
-    commit(trap.private, "private")
-    write(trap.checkout, "README", "one\n")
-    write(trap.checkout, "src/main.go", "package main\n")
-    commit(trap.checkout, "one")
-    write(trap.checkout, "README", "two\n")
-    commit(trap.checkout, "two")
-    write(trap.checkout, "README", "2.0\n")
     return trap
 
 
