@@ -10,7 +10,7 @@ from agent.errors import UserError
 from agent.events import Event, Stamp, Stamped
 from agent.redacted import RedactedEvents
 from agent.redaction import Redactor
-from agent.transcript import TranscriptWriter
+from agent.transcript import TranscriptWriter, read
 
 Consumer = Callable[[Stamped], None]
 
@@ -20,9 +20,9 @@ class EventLog:
 
     def __init__(self, path: Path, session: str, consumers: Sequence[Consumer], redactor: Redactor) -> None:
         """Raises UserError: the transcript can't be written."""
-        self.last = 0
         self._session = session
         self._transcript = TranscriptWriter(path)
+        self.last = max((stamped.stamp.seq for stamped in self.events()), default=0)
         self._consumers = consumers
         self._redacted = RedactedEvents(redactor)
         self._unwritable = False
@@ -38,6 +38,10 @@ class EventLog:
             failure = self._write(clean) or failure
         if failure:
             raise failure
+
+    def events(self) -> tuple[Stamped, ...]:
+        """Return what the transcript holds, that of earlier runs too. Raises UserError if it can't be read."""
+        return read(self._transcript.path).events
 
     def close(self) -> None:
         """Let the transcript go. May be called twice."""

@@ -26,6 +26,16 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOpened:
+    """A session has its task; nothing else is there yet. The first event of every session."""
+
+    kind: Literal["session_opened"] = "session_opened"
+    task: str
+    model: str
+    repository: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStarted:
     """A session is ready: container up, workspace in."""
 
@@ -41,6 +51,25 @@ class SessionStarted:
     seconds: float
     """From the start of the command until here."""
     schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionResumed:
+    """A session goes on after it had ended, or its container had: a container is up, the workspace is in it."""
+
+    kind: Literal["session_resumed"] = "session_resumed"
+    reason: str
+    """How it had ended, in words."""
+    more: str
+    """What is to be done beside the task; mostly empty."""
+    model: str
+    container: str
+    base: str
+    branch: str
+    turns: int
+    """Taken before."""
+    seconds: float
+    """From the start of the command until here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,7 +342,9 @@ class SessionFinished:
 
 
 Event = (
-    SessionStarted
+    SessionOpened
+    | SessionStarted
+    | SessionResumed
     | Progress
     | TurnStarted
     | TextDelta

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from agent.events import CheckFinished, DiagnosticsChanged, Event, FileChanged, Progress
 from agent.verdict import rows_of
 from containers.base import Container
+from containers.commits import base_tree
 from lang.base import Language
 from tools.analyses import Analyses
 from tools.base import ToolContext
@@ -61,9 +62,13 @@ class Feedback:
             review=self.review,
         )
 
-    async def start(self) -> None:
-        """Begin to check the base and to analyse the projects, in the background. Raises ContainerDied."""
-        await self.review.start()
+    async def start(self, *, since_base: bool = False) -> None:
+        """Begin to check the base and to analyse the projects, in the background. Raises ContainerDied.
+
+        The first review is of what is written from now on, or of all that differs from the base.
+        """
+        before = await base_tree(self.container, self.checks.base_commit) if since_base else ""
+        await self.review.start(before)
         self.checks.start()
         self.analyses.start()
 

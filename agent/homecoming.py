@@ -12,6 +12,7 @@ from agent.naming import commit_message
 from agent.workplace import Workplace
 from containers.base import ContainerDied, ContainerError
 from containers.commits import commit_work
+from containers.recovery import tip
 from containers.workspace import BranchTaken, RepositoryError, fetch_result, free_branch
 
 TRAILER = "Bactrian-Session"
@@ -55,6 +56,11 @@ class Homecoming:
             text = f"changes inside the submodule {name} can't be part of the branch: they stay in {workplace.path}"
             self.emit(Progress(step="workspace", text=text))
         return commit.id
+
+    async def look_for(self, saved: str) -> None:
+        """Take `saved` for the branch's commit, or what is on it if that is ours: a killed run may not have said so."""
+        commit, message = await asyncio.to_thread(tip, self.workplace.spec.repository, self.branch)
+        self.saved = commit if f"{TRAILER}: {self.session}" in message.splitlines() else saved
 
     async def save_what_there_is(self) -> str:
         """Save at an early end; a container that died is started once more for it. Return what failed."""

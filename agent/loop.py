@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, assert_never
 
-from agent.answers import answers, in_the_way
+from agent.answers import Ran, answers, in_the_way
 from agent.calls import Calls, News, no_news
 from agent.events import (
     Event,
@@ -20,7 +20,7 @@ from agent.events import (
     UsageReported,
 )
 from agent.limits import Limits
-from agent.messages import Message, Part, Text, Usage
+from agent.messages import Message, Part, Text, Usage, join
 from agent.providers.base import (
     Completed,
     ModelRequest,
@@ -36,6 +36,8 @@ from tools.registry import Registry
 from tools.review import Reviewed
 
 EMPTY_LIMIT = 3
+EMPTY_REPLY = (Text(text="…"),)
+"""Stands in the history for a reply without parts."""
 
 
 class Judgement(Protocol):
@@ -87,6 +89,28 @@ class Loop:
         whole up to the last reply.
         """
         self._add(Message(role="user", parts=(Text(text=task),)))
+        return await self._converse()
+
+    async def resume(self, note: str, ran: Sequence[Ran], hindrance: ToolResult | None) -> Judgement:
+        """Go on with the history that an earlier run has left; the model is told `note`. Raises like `run`.
+
+        A last reply that has no answer yet is answered with what is known of its calls. If it was the model's last
+        word, the judge is asked first, unless there is a `hindrance`, which is told instead.
+        """
+        last, parts = self.history[-1], list[Part]()
+        if last.role == "assistant":
+            said = last if last.parts != EMPTY_REPLY else replace(last, parts=())
+            reply = Completed(message=said, usage=Usage(), stop="end")
+            judgement, parts = await self._answer(reply, ran, hindrance)
+            if judgement is not None and judgement.final:
+                return judgement
+        else:
+            reviewed = await self.review()
+            note = "\n".join(filter(None, (note, *reviewed.by_path.values(), reviewed.rest)))
+        self._add(Message(role="user", parts=(*parts, Text(text=note))))
+        return await self._converse()
+
+    async def _converse(self) -> Judgement:
         empty = 0
         while True:
             self.limits.check(self.turn, self.cost)
@@ -114,12 +138,20 @@ class Loop:
 
     async def _act(self, reply: Completed) -> tuple[Judgement | None, list[Part]]:
         """Run a reply's calls, then judge or review the work; return what the model is told."""
-        calls, running = reply.message.calls, self._calls()
-        ran = list(zip(calls, await running.run(calls), strict=True))
+        calls = reply.message.calls
+        return await self._answer(reply, list(zip(calls, await self._calls().run(calls), strict=True)))
+
+    async def _answer(
+        self, reply: Completed, ran: Sequence[Ran], hindrance: ToolResult | None = None
+    ) -> tuple[Judgement | None, list[Part]]:
+        calls, effect = reply.message.calls, self._calls().effect
         finishes = [call for call, result in ran if result is None]
         judgement: Judgement | None = None
         verdict, reviewed = ToolResult(content=""), Reviewed()
-        hindrance = in_the_way(ran, running.effect)
+        failed = in_the_way(ran, effect)
+        if failed and not hindrance:
+            content = f"Not finished: {failed} failed. Mend that and finish again."
+            hindrance = ToolResult(content=content, is_error=True)
         done = bool(finishes) or (reply.message.parts and not calls and reply.stop != "length")
         if done:
             said = (text for call in finishes if isinstance(text := call.arguments.get("summary"), str) and text)
@@ -128,11 +160,10 @@ class Loop:
             judgement = await self.judge(self.last_words)
             verdict = ToolResult(content=judgement.feedback)
         else:
-            if any(running.effect(call.name) != "read" for call in calls):
+            if any(effect(call.name) != "read" for call in calls):
                 reviewed = await self.review()
-            if done:
-                content = f"Not finished: {hindrance} failed. Mend that and finish again."
-                verdict = ToolResult(content=content, is_error=True)
+            if done and hindrance:
+                verdict = hindrance
         return judgement, answers(reply, ran, verdict, reviewed, self.news())
 
     def _calls(self) -> Calls:
@@ -157,7 +188,7 @@ class Loop:
                 case Completed() as reply:
                     self._count(reply.usage)
                     # An empty turn can't stand in a history: servers refuse it.
-                    said = reply.message if reply.message.parts else replace(reply.message, parts=(Text(text="…"),))
+                    said = reply.message if reply.message.parts else replace(reply.message, parts=EMPTY_REPLY)
                     self._add(said)
                     return reply
                 case _:
@@ -165,7 +196,7 @@ class Loop:
         raise ProviderError(f"{self.provider.name} ended its answer without completing it")
 
     def _add(self, message: Message) -> None:
-        self.history.append(message)
+        join(self.history, message)
         self.emit(MessageAdded(message=message))
 
     def _count(self, usage: Usage) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Role = Literal["user", "assistant"]
@@ -73,6 +73,13 @@ class Message:
     def calls(self) -> tuple[ToolCall, ...]:
         """The calls it asks for, in order."""
         return tuple(part for part in self.parts if isinstance(part, ToolCall))
+
+
+def join(messages: list[Message], message: Message) -> None:
+    """Add a message to a conversation: to the last one's parts where that is of the same side."""
+    if messages and messages[-1].role == message.role:
+        message = replace(message, parts=(*messages.pop().parts, *message.parts))
+    messages.append(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Literal
 
 from agent.approval import Approvals
@@ -17,11 +17,19 @@ from agent.base_store import BaseFolder
 from agent.context import first_message, system_prompt
 from agent.errors import Cancelled, EarlyEnd, LimitReached, UserError, exit_code
 from agent.event_log import Consumer, EventLog
-from agent.events import ErrorRaised, Event, Progress, SessionFinished, SessionStarted, Status
+from agent.events import (
+    ErrorRaised,
+    Event,
+    Progress,
+    SessionFinished,
+    SessionOpened,
+    SessionResumed,
+    SessionStarted,
+    Status,
+)
 from agent.feedback import Feedback
 from agent.homecoming import Homecoming
 from agent.judge import Judge, Judged
-from agent.leftovers import leftovers
 from agent.limits import Limits
 from agent.loop import Loop
 from agent.messages import Usage
@@ -29,11 +37,19 @@ from agent.naming import slug
 from agent.network import SessionNetwork
 from agent.providers.base import ProviderError
 from agent.redacted import redacted
+from agent.resumption import Past, hindrance, note
 from agent.session_spec import SessionSpec
+from agent.sessions import TRANSCRIPT, left_behind, unfinished
 from agent.workplace import Workplace
-from containers.base import ContainerError
+from containers.base import ContainerDied, ContainerError
+from containers.commits import base_tree
 from containers.workspace import RepositoryError
-from tools.survey import survey
+from lang.base import Language
+from tools.survey import languages_at_hand, survey
+from tools.tree import changes
+
+OTHERS = 5
+"""How many earlier sessions are told of that left work behind."""
 
 LAST_SAVE_S = 60.0
 """How long the end of a session may take to bring the work home."""
@@ -45,9 +61,11 @@ class Session:
     def __init__(self, spec: SessionSpec, consumers: Sequence[Consumer]) -> None:
         """Raises UserError: the transcript can't be written."""
         self.spec = spec
-        self.id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{slug(spec.redactor.text(spec.task))}-{secrets.token_hex(2)}"
+        words = slug(spec.redactor.text(spec.task))
+        self.id = spec.resumes or f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{words}-{secrets.token_hex(4)}"
         self.folder = spec.locations.state / "sessions" / self.id
-        self._log = EventLog(self.folder / "transcript.jsonl", self.id, consumers, spec.redactor)
+        self._log = EventLog(self.folder / TRANSCRIPT, self.id, consumers, spec.redactor)
+        self._past = Past.of(self._log.events())
         self._network = SessionNetwork(
             reach=spec.reach,
             approvals=Approvals(approver=spec.approver, emit=self._note),
@@ -133,7 +151,24 @@ class Session:
             raise LimitReached("time", f"{limit_s:.0f} s are used up (--max-time)") from None
 
     async def _work(self) -> tuple[Status, str]:
-        await self._open()
+        try:
+            return await self._attempt(self._past.ending)
+        except ContainerDied as death:
+            if not self._workplace.is_open:
+                raise
+            if self._feedback:
+                await self._feedback.stop()
+            await self._workplace.close()
+            self._past = Past.of(self._log.events())
+            return await self._attempt(str(death).removesuffix("; start a new session"))
+
+    async def _attempt(self, ending: str) -> tuple[Status, str]:
+        """Work in one container, from the start or from where the transcript ends."""
+        past, left = self._past, ""
+        if past.started:
+            left = await self._reopen(past, ending)
+        else:
+            await self._open()
         spec, container, base = self.spec, self._workplace.container, self._workplace.clone.base
         feedback = self._feedback = Feedback.of(
             container,
@@ -142,29 +177,49 @@ class Session:
             store=BaseFolder(folder=spec.locations.cache / "bases", redactor=spec.redactor),
             emit=self.emit,
         )
-        await feedback.start()
-        self._judge = Judge(feedback=feedback, base=base, save=self._home.save)
-        findings = await survey(container, spec.languages, spec.task)
-        self._loop = Loop(
-            provider=spec.provider,
-            registry=spec.registry,
-            context=replace(feedback.context, propose=spec.propose),
-            system=system_prompt(findings.languages),
-            emit=self.emit,
-            judge=self._judge.judge,
-            review=feedback.after_reply,
-            news=self._network.news,
-            limits=Limits(turns=spec.settings.max_turns, cost=spec.settings.max_cost),
-        )
-        judged = await self._loop.run(first_message(findings, spec.task))
+        await feedback.start(since_base=past.started)
+        if past.messages:
+            changed = await changes(container, await base_tree(container, base))
+            loop = self._converse(feedback, base, await languages_at_hand(container, spec.languages, spec.task))
+            told = note(past, f"{ending}; {left}", changed, spec.more)
+            judged = await loop.resume(told, past.ran, hindrance(past, spec.more))
+        else:
+            findings = await survey(container, spec.languages, spec.task)
+            loop = self._converse(feedback, base, findings.languages)
+            judged = await loop.run(first_message(findings, spec.task))
         assert isinstance(judged, Judged)
         if judged.verdict.green:
             return "done", "the check of the final tree is green"
         return "red", "; ".join(judged.verdict.reasons[:3])
 
+    def _converse(self, feedback: Feedback, base: str, languages: Sequence[Language]) -> Loop:
+        """Make the conversation, with what is known of it from before."""
+        spec, past = self.spec, self._past
+        self._judge = Judge(feedback=feedback, base=base, save=self._home.save)
+        self._loop = Loop(
+            provider=spec.provider,
+            registry=spec.registry,
+            context=replace(feedback.context, propose=spec.propose),
+            system=system_prompt(languages),
+            emit=self.emit,
+            judge=self._judge.judge,
+            review=feedback.after_reply,
+            news=self._network.news,
+            limits=Limits(turns=spec.settings.max_turns, cost=spec.settings.max_cost),
+            history=list(past.messages),
+            turn=past.turns,
+            requests=past.requests,
+            usage=past.usage,
+            cost=past.cost,
+        )
+        return self._loop
+
     async def _open(self) -> None:
         """Get the workplace ready and say so. Raises RepositoryError, ContainerError."""
         spec, place = self.spec, self._workplace
+        root = str(spec.repository.root)
+        if not self._past.task:
+            self.emit(SessionOpened(task=spec.task, model=spec.provider.name, repository=root))
         self._home.branch = spec.branch or await place.name_branch()
         await place.open(self._home.branch)
         self.emit(
@@ -172,22 +227,46 @@ class Session:
                 task=spec.task,
                 model=spec.provider.name,
                 container=place.container.name,
-                repository=str(spec.repository.root),
+                repository=root,
                 base=place.clone.base,
                 branch=self._home.branch,
                 languages=tuple(language.name for language in spec.languages),
                 seconds=time.monotonic() - spec.started,
             )
         )
-        for path in leftovers(spec.locations.state, spec.repository.root):
-            if path != place.path:
-                text = f"an earlier session here has not brought its work home; it lies in {path}"
-                self.emit(Progress(step="workspace", text=text))
+        self._tell_of_others()
         if count := place.clone.uncommitted:
             text = f"{count} uncommitted files of your checkout come along as a first commit"
             self.emit(Progress(step="workspace", text=text))
         for clause in place.clone.left:
             self.emit(Progress(step="workspace", text=f"left behind: {clause}"))
+
+    def _tell_of_others(self) -> None:
+        """Say which sessions here have ended and left work behind, a line each."""
+        spec = self.spec
+        for entry in islice(unfinished(spec.locations.state, spec.repository.root), OTHERS):
+            if entry.id != self.id:
+                self.emit(Progress(step="workspace", text=left_behind(entry)))
+
+    async def _reopen(self, past: Past, ending: str) -> str:
+        """Get the workplace ready again and say so; return what became of the files. Raises like `_open`."""
+        spec, place, home = self.spec, self._workplace, self._home
+        home.branch = past.branch
+        await home.look_for(past.saved)
+        left = await place.reopen(home.branch, past.base, home.saved)
+        self.emit(
+            SessionResumed(
+                reason=f"{ending}; {left}",
+                more=spec.more,
+                model=spec.provider.name,
+                container=place.container.name,
+                base=place.clone.base,
+                branch=home.branch,
+                turns=past.turns,
+                seconds=time.monotonic() - spec.started,
+            )
+        )
+        return left
 
     async def _finish(self, status: Status, reason: str) -> SessionFinished:
         problem = ""
@@ -205,7 +284,7 @@ class Session:
             self._network.close()
             await self.spec.provider.close()
         if not (problem or self._home.keeps_workspace):
-            await asyncio.to_thread(shutil.rmtree, self._workplace.path, ignore_errors=True)
+            await asyncio.to_thread(self._workplace.remove)
         finished = self._finished(status, "; ".join(part for part in (reason, problem) if part))
         finished = redacted(finished, self.spec.redactor)
         with contextlib.suppress(EarlyEnd, UserError):  # nobody reads any more, or the disk is full

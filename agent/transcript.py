@@ -13,10 +13,19 @@ from typing import Self
 
 from agent.codec import DecodeError, decode, encode
 from agent.errors import UserError
-from agent.events import CheckFinished, MessageAdded, SessionFinished, Stamped, WorkSaved
-from agent.messages import Message
+from agent.events import (
+    CheckFinished,
+    MessageAdded,
+    SessionFinished,
+    SessionOpened,
+    SessionResumed,
+    SessionStarted,
+    Stamped,
+    WorkSaved,
+)
+from agent.messages import Message, join
 
-_DURABLE = (MessageAdded, CheckFinished, WorkSaved, SessionFinished)
+_DURABLE = (SessionOpened, SessionStarted, SessionResumed, MessageAdded, CheckFinished, WorkSaved, SessionFinished)
 """Events that a resumed session can't do without: they are on the disk before `append` returns."""
 
 
@@ -117,8 +126,12 @@ def recover(path: Path) -> Recovered:
 
 
 def history(events: Iterable[Stamped]) -> tuple[Message, ...]:
-    """Return the conversation that the events tell of."""
-    return tuple(stamped.event.message for stamped in events if isinstance(stamped.event, MessageAdded))
+    """Return the conversation that the events tell of. What one side said in several goes is one message."""
+    messages: list[Message] = []
+    for stamped in events:
+        if isinstance(stamped.event, MessageAdded):
+            join(messages, stamped.event.message)
+    return tuple(messages)
 
 
 def _parse(data: bytes) -> Recovered:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from agent.session_spec import SessionSpec
 from containers.base import DEFAULT_PROCESSES, Container
 from containers.gate import Gate
 from containers.launch import LaunchSpec, clone_owner, launch
-from containers.workspace import Clone, free_branch, make_clone
+from containers.recovery import mend_clone, take_up
+from containers.repository import Repository, rev_parse
+from containers.workspace import Clone, free_branch, make_clone, remake_clone
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,10 +63,10 @@ class Workplace:
     async def open(self, branch: str) -> None:
         """Make the clone and start the container side by side. Raises RepositoryError, ContainerError."""
         spec = self.spec
+        await asyncio.to_thread(self.remove)  # what a run has left that was killed before it had a whole clone
         self.path.mkdir(parents=True, exist_ok=True)
-        artefacts = tuple(pattern for language in spec.languages for pattern in language.artefacts)
         clone, container = await asyncio.gather(
-            asyncio.to_thread(make_clone, spec.repository, self.path, branch, clone_owner(), artefacts),
+            asyncio.to_thread(make_clone, spec.repository, self.path, branch, clone_owner(), self._artefacts),
             self._launch(),
             return_exceptions=True,
         )
@@ -74,10 +78,54 @@ class Workplace:
             raise container
         self._clone = clone
 
+    async def reopen(self, branch: str, base: str, saved: str) -> str:
+        """Go on in the clone that an earlier run has left, or in one made anew; return what became of it, in words.
+
+        `base` and `saved` are the commits that the work began from and last came home as. Raises RepositoryError: the
+        clone is gone and the user's repository has not got what was saved; ContainerError.
+        """
+        self._closing = False
+        if not self._is_left():
+            return await self._remake(branch, base, saved)
+        self._clone = Clone(path=self.path, base=base, uncommitted=0)
+        self._container = await self._launch()
+        if await take_up(self._container, base):
+            return "the files are as they were"
+        await self._container.close()
+        await asyncio.to_thread(mend_clone, *self._clone_of(branch, base, saved))
+        self._container = await self._launch()
+        return "the files are as they were; git's own were broken and have been made anew, without later commits"
+
+    async def _remake(self, branch: str, base: str, saved: str) -> str:
+        repository = self.spec.repository
+        if not saved and not (base and rev_parse(repository.root, f"{base}^{{commit}}")):
+            await self.open(branch)
+            return "nothing had been saved, so that the files are those of the user's checkout as it is now"
+        self._clone = await asyncio.to_thread(remake_clone, *self._clone_of(branch, base, saved))
+        self._container = await self._launch()
+        return "the files are as they were last saved" if saved else "the files are those of the base"
+
+    def _clone_of(
+        self, branch: str, base: str, saved: str
+    ) -> tuple[Repository, Path, str, str, str, tuple[int, int] | None, Sequence[str]]:
+        return (self.spec.repository, self.path, branch, base, saved, clone_owner(), self._artefacts)
+
+    def _is_left(self) -> bool:
+        return os.path.lexists(self.path)
+
+    @property
+    def _artefacts(self) -> Sequence[str]:
+        return tuple(pattern for language in self.spec.languages for pattern in language.artefacts)
+
     async def restart(self) -> None:
         """Start another container around the clone, in place of one that died. Raises ContainerError."""
         await self.container.close()
         self._container = await self._launch()
+
+    def remove(self) -> None:
+        """Remove the clone and what was put beside it. Raises nothing."""
+        for path in (self.path, *self.path.parent.glob(f"{self.path.name}.*"), *self.path.parent.glob("clone-*")):
+            shutil.rmtree(path, ignore_errors=True)
 
     async def close(self) -> None:
         """End the container; the clone stays. Raises nothing."""

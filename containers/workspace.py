@@ -23,6 +23,7 @@ from containers.repository import (
     free_branch,
     init_repository,
     require_room,
+    rev_parse,
     valid_branch,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "free_branch",
     "init_repository",
     "make_clone",
+    "remake_clone",
     "require_room",
     "valid_branch",
 ]
@@ -104,6 +106,39 @@ def _made(repository: Repository, path: Path, branch: str, artefacts: Sequence[s
     brought = overlay(repository, path)
     base = _commit(repository, path) if brought.files else repository.head
     return Clone(path=path, base=base, uncommitted=brought.files, left=brought.left)
+
+
+def remake_clone(
+    repository: Repository,
+    path: Path,
+    branch: str,
+    base: str,
+    commit: str,
+    owner: tuple[int, int] | None,
+    artefacts: Sequence[str] = (),
+) -> Clone:
+    """Fill `path` (absent or empty) as `make_clone` does, but with `commit`, or where that is empty with `base`.
+
+    Raises RepositoryError: the user's repository hasn't got these commits any more, git failed, the disk is full.
+    """
+    for needed in filter(None, (base, commit)):
+        if not rev_parse(repository.root, f"{needed}^{{commit}}"):
+            raise RepositoryError(f"{repository.root} hasn't got the commit {needed[:12]} any more")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        _fill(repository, commit or base, path, branch)
+        if base and _partial(repository):
+            where = ("--depth=1", "--upload-pack", _UPLOAD_PACK, str(repository.root))
+            allowed = {"GIT_ALLOW_PROTOCOL": "file"}
+            git(path, *_FETCH, *where, f"+{base}:refs/bactrian/base", variables=allowed, timeout_s=FILL_TIMEOUT_S)
+        with (path / ".git" / "info" / "exclude").open("a") as file:
+            file.writelines(f"{pattern}\n" for pattern in artefacts)
+        if owner:
+            _give_to(path, *owner)
+    except OSError as error:
+        culprit = error.filename or path
+        raise RepositoryError(f"the clone can't be made: {error.strerror or error}: {culprit}") from error
+    return Clone(path=path, base=base, uncommitted=0)
 
 
 def _fill(repository: Repository, commit: str, path: Path, branch: str) -> None:

@@ -61,9 +61,9 @@ class Review:
     def __post_init__(self) -> None:
         self._polish = Polish(container=self.container, analyses=self.analyses, checks=self.checks)
 
-    async def start(self) -> None:
-        """Remember the files as they are now."""
-        self._seen = await snapshot(self.container)
+    async def start(self, before: str = "") -> None:
+        """Remember the files as they are now, or as they are in the tree `before`."""
+        self._seen = before or await snapshot(self.container)
 
     async def after(self, *, check: bool = True, on_output: Callable[[str], None] = silent) -> Reviewed:
         """Polish what was written since the last review, whoever wrote it, and say what is wrong with it.

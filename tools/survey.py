@@ -93,6 +93,12 @@ async def survey(container: Container, languages: Sequence[Language], task: str)
     return findings
 
 
+async def languages_at_hand(container: Container, languages: Sequence[Language], task: str) -> tuple[Language, ...]:
+    """Return the languages that the survey of this tree would name. Raises ContainerDied."""
+    paths = await files(container)
+    return _at_hand(languages, {language.name for language in languages if language.detect(paths)}, task)
+
+
 def _at_hand(languages: Sequence[Language], present: Collection[str], task: str) -> tuple[Language, ...]:
     chosen = tuple(language for language in languages if language.name in present or language.speaks(task))
     return chosen or tuple(languages)

@@ -21,6 +21,7 @@ from agent.events import (
     DiagnosticsChanged,
     FileChanged,
     SessionFinished,
+    SessionResumed,
     SessionStarted,
     Status,
     ToolFinished,
@@ -177,12 +178,18 @@ def _more(count: int) -> list[Text]:
     return [Text(f"… {plural(count, 'more line')}", "dim italic")] if count > 0 else []
 
 
-def head(event: SessionStarted) -> RenderableType:
+def head(event: SessionStarted | SessionResumed) -> RenderableType:
     """What is to be done, and with what."""
     ready = f"ready in {seconds(event.seconds)}"
-    facts = [event.model, event.container, " ".join(event.languages), event.branch, ready]
-    task = [prose(line) for line in event.task.strip().split("\n")]
-    return Group(*task, Text(" · ".join(one_line(fact) for fact in facts if fact), "dim"))
+    if isinstance(event, SessionStarted):
+        task, languages = event.task, " ".join(event.languages)
+    else:
+        task, languages = event.more or f"The session goes on: {one_line(event.reason)}.", ""
+    facts = [event.model, event.container, languages, event.branch, ready]
+    return Group(
+        *(prose(line) for line in task.strip().split("\n")),
+        Text(" · ".join(one_line(fact) for fact in facts if fact), "dim"),
+    )
 
 
 def tool(event: ToolFinished, summary: str, changes: Sequence[FileChanged]) -> RenderableType:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from agent.cli.complaint import complain
+from agent.cli.presence import present
 from agent.cli.screen import PersonConsole
 from agent.cli.untrusted import one_line
 from agent.config import load, locations
@@ -30,12 +31,13 @@ def prepare(path: Path, container: str | None) -> int:
         root = _root(path)
         settings = load(root, os.environ, {"container": container})
         wanted = recipe(root)
-        if settings.container == "docker" or (settings.container == "auto" and engine_answers()):
-            name = ensure_image(wanted, registry=settings.image_registry, progress=progress)
-            console.print(f"The image {name} is ready.")
-        else:
-            made = ensure_rootfs(wanted, locations().cache, registry=settings.image_registry, progress=progress)
-            console.print(f"The root file system {made} is ready.", soft_wrap=True)
+        with present():
+            if settings.container == "docker" or (settings.container == "auto" and engine_answers()):
+                name = ensure_image(wanted, registry=settings.image_registry, progress=progress)
+                console.print(f"The image {name} is ready.")
+            else:
+                made = ensure_rootfs(wanted, locations().cache, registry=settings.image_registry, progress=progress)
+                console.print(f"The root file system {made} is ready.", soft_wrap=True)
     except (ContainerUnavailable, UserError) as error:
         complain(error)
         return ExitCode.USAGE if isinstance(error, UserError) else ExitCode.FAILED

@@ -89,6 +89,65 @@ def run(task: str | None, task_file: Path | None, repo: Path, init: bool, as_jso
     )
 
 
+@cli.group()
+def sessions() -> None:
+    """Look at what ran, and go on with it."""
+
+
+@sessions.command("list", short_help="Show what ran here, the newest first.")
+@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository. Default: here.")
+@click.option("--all", "everywhere", is_flag=True, help="Those of all repositories.")
+@click.option("--json", "as_json", is_flag=True, help="Write a list of objects.")
+def sessions_list(repo: Path, everywhere: bool, as_json: bool) -> None:
+    """Show what ran here, the newest first: how it ended, on which branch the work is, what has not come home."""
+    from agent.cli.sessions import show_list
+
+    sys.exit(show_list(repo, everywhere=everywhere, as_json=as_json))
+
+
+@sessions.command("show", short_help="Show one session.")
+@click.argument("session")
+@click.option("--json", "as_json", is_flag=True, help="Write an object.")
+def sessions_show(session: str, as_json: bool) -> None:
+    """Show what is known of SESSION; the beginning of its id will do."""
+    from agent.cli.sessions import show_one
+
+    sys.exit(show_one(session, as_json=as_json))
+
+
+@sessions.command("resume", short_help="Go on with a session.")
+@click.argument("session", required=False)
+@click.argument("more", required=False)
+@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository. Default: here.")
+@click.option("--model", help="Another model. Default: the one that it had.")
+@click.option("--small-model", help="Proposes libraries. Default: nobody does.")
+@click.option("--base-url", help="Where a server speaks the model's protocol.")
+@click.option("--edit-format", type=click.Choice(["auto", "edit", "one", "patch", "text"]), help="How to edit files.")
+@click.option("--container", type=click.Choice(["auto", "docker", "bubblewrap"]), help="The sandbox. Default: auto.")
+@click.option("--max-turns", help="Most replies of the model, those before among them. Default: 100.")
+@click.option("--max-cost", help="Most US dollars, those before among them. Default: 5.")
+@click.option("--max-time", help="Most time from now on, like 90s, 10m or 2h. Default: 1h.")
+@click.option("--json", "as_json", is_flag=True, help="Write events to standard output, one line of JSON each.")
+@click.option("--output-last-message", type=click.Path(path_type=Path), help="Write the model's last words to a file.")
+def sessions_resume(session: str | None, more: str | None, repo: Path, as_json: bool, **given: object) -> None:
+    """Go on with SESSION (the beginning of its id will do), by default the last one here that is not done.
+
+    Whatever ended it, it goes on from its last event. MORE is what it is to do beside its task; one that is done needs
+    it. Exit codes are those of `bactrian run`.
+    """
+    from agent.cli.resume import resume
+    from agent.cli.run import RunOptions
+
+    last_message = given.pop("output_last_message")
+    options = RunOptions(
+        repository=repo,
+        as_json=as_json,
+        last_message=last_message if isinstance(last_message, Path) else None,
+        settings=given,
+    )
+    sys.exit(resume(session or "", more or "", options))
+
+
 @cli.command(short_help="Say what is there and what is missing.")
 @click.option("--json", "as_json", is_flag=True, help="Write the findings as JSON.")
 def doctor(as_json: bool) -> None:

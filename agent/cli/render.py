@@ -31,6 +31,8 @@ from agent.events import (
     Progress,
     RequestRetried,
     SessionFinished,
+    SessionOpened,
+    SessionResumed,
     SessionStarted,
     Stamped,
     TextDelta,
@@ -126,13 +128,13 @@ class View:
                 yield from self._words(event, time)
             case ToolStarted() | ToolOutput() | FileChanged() | ToolFinished():
                 yield from self._tools(event, time)
-            case TurnStarted() | TurnFinished() | UsageReported() | EditTried():
+            case SessionOpened() | TurnStarted() | TurnFinished() | UsageReported() | EditTried():
                 self._count(event, time)
             case NetworkRequested() | ApprovalRequested() | ApprovalResolved():
                 yield from self._network(event)
             case Progress():
                 yield from self._step(event, time)
-            case SessionStarted():
+            case SessionStarted() | SessionResumed():
                 self._doing = None
                 yield "head", blocks.head(event)
             case DiagnosticsChanged():
@@ -209,7 +211,9 @@ class View:
             doing = _Doing(what=doing.what, since=doing.since, note=one_line(lines[-1]))
             self._calls[event.call] = (started, doing)
 
-    def _count(self, event: TurnStarted | TurnFinished | UsageReported | EditTried, time: datetime) -> None:
+    def _count(
+        self, event: SessionOpened | TurnStarted | TurnFinished | UsageReported | EditTried, time: datetime
+    ) -> None:
         match event:
             case TurnStarted():
                 self._turn, self._streamed = event.turn, False
@@ -218,8 +222,8 @@ class View:
                 self._calls.clear()
             case UsageReported():
                 self._cost = "" if event.total_cost is None else f" · ${event.total_cost:.2f}"
-            case EditTried():
-                pass  # for `bactrian stats`
+            case SessionOpened() | EditTried():
+                pass  # the task is shown once it begins; the other is for `bactrian stats`
 
     def _think(self, time: datetime) -> None:
         self._doing = _Doing(what="thinking", since=time, note=f"turn {self._turn}{self._cost}")

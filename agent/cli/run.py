@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from agent.cli.complaint import complain
+from agent.cli.presence import present
 from agent.cli.task import read_task
 from agent.config import Settings, load, locations
 from agent.errors import Cancelled, ExitCode, UserError
@@ -66,14 +67,7 @@ def run_task(options: RunOptions) -> int:
         task = read_task(options.task, options.task_file)
         repository = open_repository(options)
         settings = load(repository.root, os.environ, options.settings)
-        keys: dict[str, str] = {}
-        provider = make_provider(settings, settings.model, keys.__setitem__)
-        small = make_small_provider(settings, keys.__setitem__)
-        if options.settings.get("max_cost") is not None:
-            require_price(settings, provider)
-        require_outputs(options)
-        redactor = Redactor(host_secrets(os.environ, repository.settings, keys))
-        finished = asyncio.run(_run(options, task, repository, settings, provider, small, redactor, started))
+        finished = carry_out(options, task, repository, settings, started)
     except (UserError, RepositoryError, ProviderError, PluginError) as error:
         complain(error)
         return ExitCode.USAGE
@@ -81,6 +75,32 @@ def run_task(options: RunOptions) -> int:
         return ExitCode.INTERRUPTED
     hand_out(options, finished.summary)
     return finished.exit_code
+
+
+def carry_out(
+    options: RunOptions,
+    task: str,
+    repository: Repository,
+    settings: Settings,
+    started: float,
+    *,
+    resumes: str = "",
+    more: str = "",
+) -> SessionFinished:
+    """Run a session to its end before somebody's eyes: a new one, or that which `resumes` names.
+
+    Raises UserError, ProviderError, PluginError before it begins.
+    """
+    keys: dict[str, str] = {}
+    provider = make_provider(settings, settings.model, keys.__setitem__)
+    small = make_small_provider(settings, keys.__setitem__)
+    if options.settings.get("max_cost") is not None:
+        require_price(settings, provider)
+    require_outputs(options)
+    redactor = Redactor(host_secrets(os.environ, repository.settings, keys))
+    known = (options, task, repository, settings, provider, small, redactor, started)
+    with present():
+        return asyncio.run(_conduct(*known, resumes, more))
 
 
 def open_repository(options: RunOptions) -> Repository:
@@ -178,7 +198,7 @@ def _is_redirected() -> bool:
     return sys.stdout is not None and not sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison] a closed one is None
 
 
-async def _run(
+async def _conduct(
     options: RunOptions,
     task: str,
     repository: Repository,
@@ -187,6 +207,8 @@ async def _run(
     small: Provider | None,
     redactor: Redactor,
     started: float,
+    resumes: str,
+    more: str,
 ) -> SessionFinished:
     from agent.cli.ask import TerminalApprover
     from agent.cli.jsonl import JsonLines
@@ -217,6 +239,8 @@ async def _run(
         branch=options.branch,
         name_branch=partial(name_task, small) if small else None,
         propose=partial(propose_names, small) if small else None,
+        resumes=resumes,
+        more=more,
         started=started,
         redactor=redactor,
     )

@@ -254,7 +254,7 @@ def test_killed_outright_leaves_a_transcript_and_no_process(
     folder = Path(environment["BACTRIAN_STATE_DIR"]) / "sessions" / session
     kept = recover(folder / "transcript.jsonl")
     assert not kept.problems
-    assert [stamped.event.kind for stamped in kept.events][:2] == ["session_started", "message_added"]
+    assert [stamped.event.kind for stamped in kept.events][:2] == ["session_opened", "session_started"]
     assert (folder / "workspace" / "greet.go").exists()
     # The next start says so.
     following = subprocess.run(
@@ -266,8 +266,8 @@ def test_killed_outright_leaves_a_transcript_and_no_process(
         check=True,
     )
     told = " ".join(following.stderr.split())
-    assert "an earlier session here has not brought its work home" in told
-    assert session in told.replace(" ", "")
+    assert "was killed; its work up to the last tool call is in" in told
+    assert f"sessionsresume{session}" in told.replace(" ", "")
 
 
 def test_reader_that_goes_away_ends_the_run(environment: dict[str, str], model: Any, repository: Path) -> None:

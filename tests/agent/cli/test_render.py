@@ -117,7 +117,11 @@ def row(package: str, *, passed: int = 0, failed: int = 0, regressions: tuple[st
 
 
 def test_the_sample_has_every_kind_that_a_good_session_has() -> None:
-    assert set(kinds()) - {stamped.event.kind for stamped in sample()} == {"error_raised"}
+    assert set(kinds()) - {stamped.event.kind for stamped in sample()} == {
+        "error_raised",
+        "session_opened",
+        "session_resumed",
+    }
 
 
 @pytest.mark.parametrize(("name", "width"), [("wide-100.txt", 100), ("narrow-40.txt", 40)])

@@ -32,7 +32,7 @@ def refused(command: list[str], tmp_path: Path, **environment: str) -> str:
     assert ended.returncode == 2, ended.stderr
     assert ended.stderr.startswith("bactrian: ")
     assert ended.stderr.count("\n") == 1
-    assert not (tmp_path / "state").exists()
+    assert not (tmp_path / "state" / "sessions").exists()
     return ended.stderr
 
 

@@ -1,0 +1,163 @@
+"""A session that was killed goes on: nothing of the work is lost, nothing of the dead one is left."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.transcript import recover
+from containers.labels import KIND
+
+BACTRIAN = str(Path(sys.executable).with_name("bactrian"))
+GO_MOD = """
+[[turn.call]]
+name = "write_file"
+input = { path = "go.mod", content = "module example.com/greet\\n\\ngo 1.24\\n" }
+"""
+GREET = """
+[[turn.call]]
+name = "write_file"
+input = { path = "greet.go", content = "package greet\\n\\nfunc Hello() string { return \\"hello\\" }\\n" }
+"""
+TEST = '''
+[[turn.call]]
+name = "write_file"
+[turn.call.input]
+path = "greet_test.go"
+content = """
+package greet
+
+import "testing"
+
+func TestHello(t *testing.T) {
+	if Hello() != "hello" {
+		t.Fatal(Hello())
+	}
+}
+"""
+'''
+SLEEP = '[[turn.call]]\nname = "bash"\ninput = { command = "touch .git/index.lock begun; sleep 300" }\n'
+FINISH = '[[turn.call]]\nname = "finish"\ninput = { summary = "Add a greeting." }\n'
+FIRST = f"[[turn]]\n{GO_MOD}[[turn]]\n{GREET}{SLEEP}{TEST}"
+
+
+@pytest.fixture
+def bactrian(environment: dict[str, str], repository: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a command of `bactrian sessions` in the repository."""
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        argv = [BACTRIAN, "sessions", *map(str, arguments)]
+        return subprocess.run(
+            argv, cwd=repository, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Callable[[str], str]:
+    def write(text: str) -> str:
+        path = tmp_path / "model.toml"
+        path.write_text(text)
+        return f"scripted/{path}"
+
+    return write
+
+
+def events_of(ended: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def killed_at(environment: dict[str, str], kind: str, *arguments: str | Path, tool: str = "", wait: Path | None = None):
+    """Run a task until an event of a kind comes (and a file is there), kill it then; return the session's id."""
+    argv = [BACTRIAN, "run", "--json", *map(str, arguments), "add a greeting"]
+    with subprocess.Popen(
+        argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["kind"] == kind and (not tool or event["tool"] == tool):
+                break
+        else:
+            raise AssertionError(process.stderr.read() if process.stderr else "")
+        if wait:
+            there = Path(environment["BACTRIAN_STATE_DIR"], "sessions", event["session"], "workspace", wait)
+            until = time.monotonic() + 20
+            while not there.exists() and time.monotonic() < until:
+                time.sleep(0.02)
+        process.kill()
+    return str(event["session"])
+
+
+def left_over(environment: dict[str, str]) -> list[str]:
+    """What of this test's sessions is still in the engine or runs: containers by their workspace, processes by it."""
+    state = environment["BACTRIAN_STATE_DIR"]
+    ids = subprocess.run(
+        ["docker", "ps", "-aq", "--filter", f"label={KIND}"], capture_output=True, text=True, check=True
+    )
+    found: list[str] = []
+    for name in ids.stdout.split():
+        shown = subprocess.run(["docker", "inspect", name], capture_output=True, text=True, check=False).stdout
+        found += [name] if state in shown else []
+    return found + subprocess.run(["pgrep", "-f", state], capture_output=True, text=True, check=False).stdout.split()
+
+
+def files_on(repository: Path, branch: str) -> list[str]:
+    argv = ["git", "-C", str(repository), "ls-tree", "-r", "--name-only", branch]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.parametrize("container", ["docker", "bubblewrap"])
+def test_killed_session_goes_on_where_it_was(
+    container: str, environment: dict[str, str], model: Any, repository: Path, bactrian: Any
+) -> None:
+    told = (
+        "['was interrupted while this was done', 'was interrupted before this was done', 'it was killed', 'greet.go']"
+    )
+    script = model(f"{FIRST}[[turn]]\nexpect = {told}\n{TEST}{FINISH}")
+    options = ("--repo", repository, "--model", script, "--container", container)
+    session = killed_at(environment, "tool_started", *options, tool="bash", wait=Path("begun"))
+
+    listed = json.loads(bactrian("list", "--json").stdout)
+    assert [(entry["id"], entry["status"]) for entry in listed] == [(session, "killed")]
+    assert (Path(listed[0]["clone"]) / "greet.go").exists()
+    assert "killed" in bactrian("list").stdout
+
+    ended = bactrian("resume", "--json", "--container", container)
+    assert ended.returncode == 0, ended.stderr
+    events = events_of(ended)
+    assert events[0]["kind"] == "session_resumed"
+    assert events[0]["turns"] == 2
+    assert events[-1]["status"] == "done"
+    assert events[-1]["turns"] == 3
+    assert files_on(repository, events[-1]["branch"]) == ["begun", "go.mod", "greet.go", "greet_test.go"]
+
+    kept = recover(Path(environment["BACTRIAN_STATE_DIR"], "sessions", session, "transcript.jsonl"))
+    assert not kept.problems
+    assert [stamped.stamp.seq for stamped in kept.events] == list(range(1, len(kept.events) + 1))
+    assert left_over(environment) == []
+    assert json.loads(bactrian("list", "--json").stdout)[0]["status"] == "done"
+    again = bactrian("resume")
+    assert again.returncode == 2
+    assert again.stderr.startswith("bactrian: there is nothing to resume in")
+
+
+def test_next_start_says_what_became_of_the_last(
+    environment: dict[str, str], model: Any, repository: Path, run: Any
+) -> None:
+    options = ("--repo", repository, "--container", "bubblewrap")
+    script = model(f"{FIRST}")
+    session = killed_at(environment, "tool_started", *options, "--model", script, tool="bash")
+    green = run(*options, "--model", model(f"[[turn]]\n{GO_MOD}{GREET}{TEST}{FINISH}"), "add a greeting")
+    said = [event["text"] for event in green.of("progress") if session in event["text"]]
+    assert len(said) == 1
+    assert said[0].startswith(f"session {session} was killed")
+    assert f"bactrian sessions resume {session}" in said[0]
