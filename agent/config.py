@@ -50,9 +50,12 @@ class Settings:
     """How the model writes edits down; `auto`: as it is known to do best."""
     container: ContainerChoice = "auto"
     image_registry: str = ""
-    memory_bytes: int | None = None
+    memory_bytes: int | Literal["auto"] | None = "auto"
+    """`auto`: three quarters of what the machine has."""
     cpus: float | None = None
     pids: int | None = None
+    disk_bytes: int | None = 20 << 30
+    """What a session may write."""
     max_turns: int | None = 100
     max_cost: float | None = 5.0
     """US dollars."""
@@ -288,6 +291,12 @@ def _limit(read: Callable[[object], float]) -> Callable[[object], float | None]:
     return lambda value: None if value == "none" else read(value)
 
 
+def _memory(value: object) -> int | str | None:
+    if value in ("auto", "none"):
+        return "auto" if value == "auto" else None
+    return _bytes(value)
+
+
 _duration = _with_unit({"": 1, "s": 1, "m": 60, "h": 3600})
 
 KEYS: Mapping[str, Key] = {
@@ -309,9 +318,10 @@ KEYS: Mapping[str, Key] = {
         field="container", read=_choice("auto", "docker", "bubblewrap"), expected="auto, docker or bubblewrap"
     ),
     "image_registry": Key(field="image_registry", read=_matching(r"\S+"), expected="a registry's address"),
-    "memory": Key(field="memory_bytes", read=_limit(_bytes), expected="a size like 512m or 4g, or none"),
+    "memory": Key(field="memory_bytes", read=_memory, expected="a size like 512m or 4g, auto, or none"),
     "cpus": Key(field="cpus", read=_limit(_number), expected="a number above 0, like 2 or 1.5, or none"),
     "pids": Key(field="pids", read=_limit(_whole), expected="a whole number above 0, or none"),
+    "disk": Key(field="disk_bytes", read=_limit(_bytes), expected="a size like 500m or 20g, or none"),
     "max_turns": Key(field="max_turns", read=_limit(_whole), expected="a whole number above 0, or none"),
     "max_cost": Key(
         field="max_cost", read=_limit(_number), expected="an amount of US dollars above 0, like 2.50, or none"

@@ -156,6 +156,7 @@ class Workplace:
                 memory_bytes=settings.memory_bytes,
                 cpus=settings.cpus,
                 processes=settings.pids or DEFAULT_PROCESSES,
+                disk_bytes=settings.disk_bytes,
                 gate=self.gate,
             ),
             on_progress,

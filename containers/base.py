@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 WORKSPACE = "/workspace"
 """Where the session's clone lies inside every container."""
@@ -21,6 +21,9 @@ DEFAULT_LIMIT_BYTES = 64 * 1024
 
 DEFAULT_PROCESSES = 2048
 """How many processes and threads a container may hold, unless told otherwise."""
+
+Limit = Literal["time", "memory", "processes", "disk"]
+"""What a command can use up."""
 
 OutputSink = Callable[[str], None]
 """Called with each piece of a running command's output, in order; must return at once."""
@@ -68,14 +71,22 @@ class ExecResult:
     """How a command ended.
 
     `exit_code` is the command's own, 128 + N if signal N ended it, 127 if there is no such executable,
-    126 if it could not be started (`stderr` says why), 124 if `timed_out`.
+    126 if it could not be started (`stderr` says why), 124 at its time limit.
     """
 
     exit_code: int
     stdout: Capture
     stderr: Capture
     duration_s: float
-    timed_out: bool = False
+    limit: Limit | None = None
+    """The limit that it met: it was killed, or a process below it was killed or could not be started."""
+    limit_note: str = ""
+    """Says so in a line for model and person: `killed: out of memory; the container may use 4.0 GiB`."""
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether its time limit ended it."""
+        return self.limit == "time"
 
 
 class Process(Protocol):
@@ -143,10 +154,10 @@ class Container(Protocol):
             on_output: Receives the output as it comes, until `limit_bytes` / 2 of a stream have come.
 
         Returns:
-            The result. *Not* an exception: a non-zero exit, a signal, a time limit (`timed_out`), an executable
-            or `cwd` that isn't there (127), one that can't be started (126), a process that the kernel killed for
-            memory (137). Background processes of a command that ended by itself live on until the container is
-            closed; those of a command that timed out or was cancelled are killed with it.
+            The result. *Not* an exception: a non-zero exit, a signal, a limit of time, memory, processes or disk
+            (`limit`), an executable or `cwd` that isn't there (127), one that can't be started (126). Background
+            processes of a command that ended by itself live on until the container is closed, or until they leave no
+            room for a command or the disk is full; those of one that met a limit or was cancelled are killed with it.
 
         Raises:
             ContainerDied: The container has gone, before or while the command ran.

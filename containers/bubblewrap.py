@@ -15,6 +15,7 @@ from pathlib import Path
 from containers.base import CACHE, DEFAULT_PROCESSES, HOST, WORKSPACE, ContainerUnavailable
 from containers.control_group import ControlGroup, make_group
 from containers.gate import Gate
+from containers.limits import DEFAULT_DISK_BYTES, Inside, Memory, host_memory, memory_limit, shared_memory
 from containers.recipe import host_ca_bundle
 from containers.starting import start_or_close
 from containers.supervised import PROXY_ENVIRONMENT, SupervisedContainer, supervisor_argv
@@ -41,6 +42,8 @@ _DROP_ROOT = (
     *("setpriv", "--reuid", str(UID), "--regid", str(GID), "--clear-groups"),
     *("--inh-caps", "-all", "--bounding-set", "-all", "--no-new-privs"),
 )
+_NICE = 5
+"""Where no control group keeps commands from the host's own."""
 PATH = "/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -54,9 +57,11 @@ class BubblewrapSpec:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     processes: int = DEFAULT_PROCESSES
     """Held by a control group where root starts the sandbox, else by the user's own limit."""
-    memory_bytes: int | None = None
+    memory_bytes: Memory = "auto"
     cpus: float | None = None
     """Like `memory_bytes`, held only where there is a control group."""
+    disk_bytes: int | None = DEFAULT_DISK_BYTES
+    """What the session may write."""
     host_paths: Sequence[Path] = ()
     """More host folders to show read-only at the same place (a toolchain outside /usr); only without `root`."""
     gate: Gate | None = None
@@ -119,19 +124,21 @@ class BubblewrapContainer(SupervisedContainer):
     @classmethod
     async def _create(cls, spec: BubblewrapSpec) -> BubblewrapContainer:
         python = "python3" if spec.root else str(Path(sys.base_prefix, "bin", "python3"))
-        group = make_group(processes=spec.processes, memory_bytes=spec.memory_bytes, cpus=spec.cpus)
-        if group is None:
-            spec = replace(spec, environment={**spec.environment, "BACTRIAN_INTERNAL_PROCESSES": str(spec.processes)})
+        memory = memory_limit(spec.memory_bytes, host_memory())
+        group = make_group(processes=spec.processes, memory_bytes=memory, cpus=spec.cpus)
         with contextlib.ExitStack() as until_started:
             texts = {path: until_started.enter_context(_readable(text)) for path, text in NETWORK_FILES.items()}
-            argv = [*_bwrap(spec, texts), "--", *(_DROP_ROOT if os.geteuid() == 0 else ()), *supervisor_argv(python)]
+            counters = until_started.enter_context(group.counters()) if group else None
+            inside = _inside(spec, group, memory, counters)
+            argv = [*_bwrap(spec, texts, memory, inside), "--", *(_DROP_ROOT if os.geteuid() == 0 else ())]
+            argv += supervisor_argv(python)
             process = await asyncio.create_subprocess_exec(
                 *(group.entering(argv) if group else argv),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env={},
-                pass_fds=tuple(texts.values()),
+                pass_fds=(*texts.values(), *(counters or {}).values()),
                 start_new_session=True,  # Ctrl-C in the terminal is Bactrian's to handle
             )
         assert process.stderr
@@ -199,7 +206,17 @@ def _readable(text: str) -> Generator[int]:
         os.close(reader)
 
 
-def _bwrap(spec: BubblewrapSpec, texts: Mapping[str, int]) -> list[str]:
+def _inside(
+    spec: BubblewrapSpec, group: ControlGroup | None, memory: int | None, counters: Mapping[str, int] | None
+) -> Inside:
+    """Return which limits hold: without a group neither memory nor CPU, and processes only all of the user's."""
+    if group is None:
+        return Inside(user_processes=spec.processes, disk=spec.disk_bytes, nice=_NICE)
+    known = memory if "memory" in group.holds else None
+    return Inside(memory=known, processes=spec.processes, disk=spec.disk_bytes, counters=counters)
+
+
+def _bwrap(spec: BubblewrapSpec, texts: Mapping[str, int], memory: int | None, inside: Inside) -> list[str]:
     """Return the command; `texts` has open descriptors of small files by the path where they are to be."""
     executable = shutil.which("bwrap")
     if not executable:
@@ -222,13 +239,17 @@ def _bwrap(spec: BubblewrapSpec, texts: Mapping[str, int]) -> list[str]:
         argv += ["--unshare-user", "--uid", str(UID), "--gid", str(GID)]
     argv += _image_mounts(spec.root) if spec.root else _host_mounts(spec.host_paths)
     argv += ["--proc", "/proc", "--dev", "/dev"]
-    argv += ["--perms", "1777", "--tmpfs", "/tmp", "--perms", "1777", "--tmpfs", "/dev/shm"]
+    # Both are memory.
+    temporary = ("--size", str(memory // 2)) if memory else ()
+    argv += ["--perms", "1777", *temporary, "--tmpfs", "/tmp"]
+    argv += ["--perms", "1777", "--size", str(shared_memory(memory)), "--tmpfs", "/dev/shm"]
     argv += ["--ro-bind" if spec.read_only else "--bind", str(spec.workspace), WORKSPACE]
     argv += ["--bind", str(spec.cache), CACHE, "--chdir", WORKSPACE]
     for path, descriptor in texts.items():
         argv += ["--perms", "0444", "--ro-bind-data", str(descriptor), path]
     environment = {"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8", "PATH": PATH, **spec.environment}
     environment |= PROXY_ENVIRONMENT if spec.gate else {}
+    environment |= inside.variable()
     argv.append("--clearenv")
     for name, value in environment.items():
         argv += ["--setenv", name, value]

@@ -215,7 +215,7 @@ async def _script(
     argv = ["bash", "-c", script, "work", base]
     result = await container.exec(argv, env=variables, stdin=stdin, timeout_s=_TIMEOUT_S)
     if result.exit_code:
-        why = "it took too long" if result.timed_out else reason(result.stderr.text())
+        why = result.limit_note or reason(result.stderr.text())
         raise RepositoryError(f"the work can't be committed in the container: {why or result.exit_code}")
     return result.stdout.text().strip()
 
@@ -224,7 +224,7 @@ async def _git(container: Container, *arguments: str) -> str:
     argv = ["git", f"--git-dir={WORKSPACE}/.git", f"--work-tree={WORKSPACE}", "-c", "core.fsmonitor=false", *arguments]
     result = await container.exec(argv, limit_bytes=_LIMIT_BYTES, timeout_s=_TIMEOUT_S)
     if result.exit_code:
-        why = reason(result.stderr.text()) or f"exit code {result.exit_code}"
+        why = result.limit_note or reason(result.stderr.text()) or f"exit code {result.exit_code}"
         raise RepositoryError(f"git {arguments[0]} in the container: {why}")
     return result.stdout.text()
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from containers.base import CACHE, DEFAULT_PROCESSES, WORKSPACE, ContainerUnavailable
 from containers.gate import Gate
 from containers.labels import labels
+from containers.limits import CPU_SHARES, DEFAULT_DISK_BYTES, Inside, Memory, memory_limit, shared_memory
 from containers.starting import start_or_close
 from containers.supervised import PROXY_ENVIRONMENT, SupervisedContainer, supervisor_argv
 
@@ -36,8 +37,10 @@ class DockerSpec:
     cache_volume: str
     """The repository's volume of caches, made and seeded on first use."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
-    memory_bytes: int | None = None
+    memory_bytes: Memory = "auto"
     cpus: float | None = None
+    disk_bytes: int | None = DEFAULT_DISK_BYTES
+    """What the session may write."""
     processes: int = DEFAULT_PROCESSES
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     gate: Gate | None = None
@@ -167,7 +170,7 @@ def _start(spec: DockerSpec) -> tuple[docker.DockerClient, EngineContainer, sock
     with contextlib.ExitStack() as undo:
         client = undo.enter_context(contextlib.closing(connect()))
         try:
-            container = client.containers.create(spec.image, **_options(spec, podman=_is_podman(client)))
+            container = client.containers.create(spec.image, **_options(spec, engine_facts(client)))
             undo.callback(_remove, container)
             # Attached before it starts, so that not a byte is lost.
             connection = undo.enter_context(_attach(container))
@@ -182,17 +185,54 @@ def _start(spec: DockerSpec) -> tuple[docker.DockerClient, EngineContainer, sock
     return client, container, connection
 
 
-def _options(spec: DockerSpec, *, podman: bool) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFacts:
+    """What an engine is and which limits it can hold."""
+
+    podman: bool
+    memory_bytes: int
+    """Of the machine that it runs on, perhaps a virtual one."""
+    limits: frozenset[str]
+    """`memory`, `swap`, `processes`, `cpus`, as far as it holds them."""
+    version: str
+    security: tuple[str, ...]
+    """As it names its own measures: `name=seccomp,profile=default`, `name=rootless`."""
+
+
+def engine_facts(client: docker.DockerClient) -> EngineFacts:
+    """Ask an engine about itself. Raises DockerException."""
+    known: dict[str, Any] = client.info()
+    version: dict[str, Any] = client.version()
+    fields = {"memory": "MemoryLimit", "swap": "SwapLimit", "processes": "PidsLimit", "cpus": "CpuCfsQuota"}
+    return EngineFacts(
+        podman=any("Podman" in part.get("Name", "") for part in version.get("Components") or ()),
+        memory_bytes=known.get("MemTotal") or 0,
+        # One that doesn't say so (older, another program) is taken to hold it.
+        limits=frozenset(limit for limit, field in fields.items() if known.get(field, True)),
+        version=version.get("Version", "?"),
+        security=tuple(known.get("SecurityOptions") or ()),
+    )
+
+
+def _options(spec: DockerSpec, facts: EngineFacts) -> dict[str, Any]:
     import docker.types
 
     uid, gid = session_user()
     proxy = PROXY_ENVIRONMENT if spec.gate else {}
+    wanted = memory_limit(spec.memory_bytes, facts.memory_bytes)
+    memory = wanted if "memory" in facts.limits or spec.memory_bytes != "auto" else None
+    inside = Inside(memory=memory, processes=spec.processes, disk=spec.disk_bytes)
     options: dict[str, Any] = {
         "command": supervisor_argv(),
         "user": f"{uid}:{gid}",
         "hostname": "bactrian",
         "working_dir": WORKSPACE,
-        "environment": {"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8", **spec.environment, **proxy},
+        "environment": {
+            **{"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8"},
+            **spec.environment,
+            **proxy,
+            **inside.variable(),
+        },
         "network_mode": "none",
         "use_config_proxy": False,  # it would bring in a company's proxy, with its password
         "labels": {**labels("fork" if spec.read_only else "session"), **spec.labels},
@@ -201,7 +241,11 @@ def _options(spec: DockerSpec, *, podman: bool) -> dict[str, Any]:
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
         "pids_limit": spec.processes,
-        "mem_limit": spec.memory_bytes,
+        "mem_limit": memory,
+        "memswap_limit": memory if "swap" in facts.limits else None,
+        "shm_size": shared_memory(memory),
+        "cpu_shares": CPU_SHARES,
+        "ipc_mode": "private",
         "nano_cpus": int(spec.cpus * 1e9) if spec.cpus else None,
         "log_config": docker.types.LogConfig(type="none"),
         "mounts": [
@@ -209,7 +253,7 @@ def _options(spec: DockerSpec, *, podman: bool) -> dict[str, Any]:
             docker.types.Mount(CACHE, spec.cache_volume, type="volume"),
         ],
     }
-    if podman and os.geteuid() != 0:
+    if facts.podman and os.geteuid() != 0:
         options["userns_mode"] = f"keep-id:uid={uid},gid={gid}"
     return options
 
@@ -252,10 +296,6 @@ def _own_cache(client: docker.DockerClient, spec: DockerSpec, uid: int, gid: int
         )
     except (docker.errors.DockerException, OSError) as error:
         raise ContainerUnavailable(f"the cache volume can't be prepared: {_first_line(error)}") from error
-
-
-def _is_podman(client: docker.DockerClient) -> bool:
-    return any("Podman" in part.get("Name", "") for part in client.version().get("Components") or ())
 
 
 def _first_line(error: BaseException) -> str:

@@ -83,7 +83,8 @@ class Command:
                     stdout=self._streams[OUT].capture(),
                     stderr=self._streams[ERR].capture(),
                     duration_s=told["seconds"],
-                    timed_out=told["timed_out"],
+                    limit=told["limit"] or None,
+                    limit_note=told["note"],
                 )
             )
             self._pieces.put_nowait(None)

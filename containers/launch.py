@@ -15,6 +15,7 @@ from containers.base import DEFAULT_PROCESSES, Container, ContainerUnavailable
 from containers.beside import beside
 from containers.bubblewrap import BubblewrapContainer, BubblewrapSpec
 from containers.gate import Gate, OpenGate
+from containers.limits import DEFAULT_DISK_BYTES, Memory
 from containers.recipe import recipe
 
 Kind = Literal["docker", "bubblewrap", "auto"]
@@ -31,10 +32,12 @@ class LaunchSpec:
     """Bactrian's own cache directory on the host."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     image_registry: str = ""
-    memory_bytes: int | None = None
+    memory_bytes: Memory = "auto"
     cpus: float | None = None
     processes: int = DEFAULT_PROCESSES
     """The most processes and threads inside."""
+    disk_bytes: int | None = DEFAULT_DISK_BYTES
+    """What the session may write."""
     host_paths: Sequence[Path] = ()
     gate: Gate | None = field(default_factory=OpenGate)
     """Decides what commands reach; None: nothing."""
@@ -87,6 +90,7 @@ async def _docker(spec: LaunchSpec, progress: Callable[[str], None]) -> Containe
             memory_bytes=spec.memory_bytes,
             cpus=spec.cpus,
             processes=spec.processes,
+            disk_bytes=spec.disk_bytes,
             gate=spec.gate,
         )
     )
@@ -118,6 +122,7 @@ async def _bubblewrap(spec: LaunchSpec, progress: Callable[[str], None]) -> Cont
             root=root,
             environment=spec.environment,
             processes=spec.processes,
+            disk_bytes=spec.disk_bytes,
             gate=spec.gate,
             memory_bytes=spec.memory_bytes,
             cpus=spec.cpus,

@@ -148,8 +148,8 @@ class SupervisedContainer(ABC):
         """
         result = await self.exec(["sh", "-ec", _SEED], cwd="/", timeout_s=SEED_TIMEOUT_S)
         if result.exit_code:
-            said = result.stderr.text().strip().splitlines()
-            raise ContainerUnavailable(f"the cache can't be filled: {said[-1] if said else 'no time left'}")
+            said = [result.limit_note, *result.stderr.text().strip().splitlines()]
+            raise ContainerUnavailable(f"the cache can't be filled: {said[0] or said[-1]}")
 
     async def exec(
         self,

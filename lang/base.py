@@ -45,6 +45,8 @@ class StepOutput:
     stdout: str
     stderr: str
     timed_out: bool = False
+    limit_note: str = ""
+    """Says which limit (time, memory, processes, disk) it met, in a line without a full stop; empty for none."""
 
 
 Severity = Literal["error", "warning"]

@@ -60,10 +60,10 @@ class Bash:
             save_to=kept,
             on_output=context.on_output,
         )
-        return ToolResult(content=_report(result, kept, timeout_s), display=_outcome(result))
+        return ToolResult(content=_report(result, kept), display=_outcome(result))
 
 
-def _report(result: ExecResult, kept: str, timeout_s: float) -> str:
+def _report(result: ExecResult, kept: str) -> str:
     whole = clean(result.stdout.text())
     shown = clip(whole, LIMIT_BYTES)
     parts = [shown.rstrip("\n")]
@@ -71,18 +71,20 @@ def _report(result: ExecResult, kept: str, timeout_s: float) -> str:
         parts.append(f"[Whole output: {kept}]")
     if result.timed_out:
         parts.append(
-            f"[Stopped after {timeout_s:.0f} s, with all its processes. Give it a larger timeout_s, or run it in the "
-            "background with `nohup … >log 2>&1 &` and look at the log.]"
+            f"[{result.limit_note}. Give it a larger timeout_s, or run it in the background with "
+            "`nohup … >log 2>&1 &` and look at the log.]"
         )
-    elif result.exit_code:
+    elif result.limit:
+        parts.append(f"[{result.limit_note}]")
+    if result.exit_code and not result.timed_out:
         parts.append(f"[exit code {result.exit_code}]")
     return "\n".join(part for part in parts if part) or "[no output, exit code 0]"
 
 
 def _outcome(result: ExecResult) -> str:
     tail = clean(result.stdout.text()).rstrip("\n").rsplit("\n", 8)[-8:]
-    if result.timed_out:
-        tail.append("stopped at the time limit")
+    if result.limit:
+        tail.append(result.limit_note)
     elif result.exit_code:
         tail.append(f"exit code {result.exit_code}")
     return "\n".join(tail)

@@ -106,23 +106,27 @@ class _Check:
 def _add(report: ProjectReport, language: Language, part: Part, step: Step, output: StepOutput) -> ProjectReport:
     match part:
         case "build":
-            return replace(report, build=_timed_build(language.parse_build(report.project, output), step, output))
+            return replace(report, build=_limited_build(language.parse_build(report.project, output), step, output))
         case "vet":
-            return replace(report, vet=_timed_build(language.parse_vet(report.project, output), step, output))
+            return replace(report, vet=_limited_build(language.parse_vet(report.project, output), step, output))
         case "test":
-            return replace(report, test=_timed_test(language.parse_test(report.project, output), step, output))
+            return replace(report, test=_limited_test(language.parse_test(report.project, output), step, output))
 
 
-def _timed_build(report: BuildReport, step: Step, output: StepOutput) -> BuildReport:
-    return replace(report, ok=False, note=_too_long(step, report.note)) if output.timed_out else report
+def _limited_build(report: BuildReport, step: Step, output: StepOutput) -> BuildReport:
+    if not output.limit_note:
+        return report
+    return replace(report, ok=report.ok and output.exit_code == 0, note=_limited(step, output, report.note))
 
 
-def _timed_test(report: TestReport, step: Step, output: StepOutput) -> TestReport:
-    return replace(report, ok=False, note=_too_long(step, report.note)) if output.timed_out else report
+def _limited_test(report: TestReport, step: Step, output: StepOutput) -> TestReport:
+    if not output.limit_note:
+        return report
+    return replace(report, ok=report.ok and output.exit_code == 0, note=_limited(step, output, report.note))
 
 
-def _too_long(step: Step, note: str) -> str:
-    told = f"`{' '.join(step.argv)[:200]}` took more than {step.timeout_s:.0f} s and was stopped."
+def _limited(step: Step, output: StepOutput, note: str) -> str:
+    told = f"`{' '.join(step.argv)[:200]}`: {output.limit_note}."
     return f"{told}\n{note}" if note else told
 
 

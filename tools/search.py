@@ -111,6 +111,8 @@ def _reason(result: ExecResult) -> str:
 def _nothing(result: ExecResult, arguments: Mapping[str, Any], note: str) -> ToolResult:
     if result.timed_out:
         raise ToolError(f"The search took more than {_TIMEOUT_S:.0f} s; give it a narrower path or glob.")
+    if result.limit:
+        raise ToolError(f"The search was ended ({result.limit_note}).")
     if result.exit_code > _ENDED_WITHOUT_HIT:
         raise ToolError(f"The search failed: {result.stderr.text().strip()[:500]}")
     where = "".join(f", {name} {arguments[name]}" for name in ("path", "glob") if arguments.get(name))

@@ -37,6 +37,7 @@ class Runner:
             stdout=self._at_home(result.stdout.text()),
             stderr=self._at_home(result.stderr.text()),
             timed_out=result.timed_out,
+            limit_note=result.limit_note,
         )
 
     def _at_home(self, output: str) -> str:

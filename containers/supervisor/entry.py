@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 import signal
 
+from containers.supervisor.limits import take_limits
 from containers.supervisor.link import Link
 from containers.supervisor.server import Supervisor
 from containers.supervisor.shims import (
@@ -29,8 +29,7 @@ def main() -> None:
     set_process(PR_SET_CHILD_SUBREAPER, 1)
     set_process(PR_SET_NAME, b"bactrian")  # `pkill python3` is not meant for us
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # which process 1 never gets from inside
-    if limit := os.environ.pop("BACTRIAN_INTERNAL_PROCESSES", ""):
-        resource.setrlimit(resource.RLIMIT_NPROC, (int(limit), int(limit)))
+    limits = take_limits()
     source, sink = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
@@ -40,4 +39,4 @@ def main() -> None:
     tunnelled = os.environ.pop("BACTRIAN_INTERNAL_TUNNELS", "")
     drop_proxies()
     gc.freeze()
-    Supervisor(Link(source, sink), out_of_memory).run(tunnelled=bool(tunnelled))
+    Supervisor(Link(source, sink), out_of_memory, limits).run(tunnelled=bool(tunnelled))

@@ -64,9 +64,12 @@ class Job:
         self.stdin_ended = False
         self.started = time.monotonic()
         self.deadline: float | None = None
+        self.bounded = False  # it has a time limit: no server of the host's
         self.ended: float | None = None  # when its main process was gone
         self.exit_code = 0
-        self.timed_out = False
+        self.limit = ""  # which one ended it: `time`, `memory`, `processes`, `disk`
+        self.note = ""  # a line about that
+        self.counts: dict[str, int] = {}  # how often the container's limits were enforced before it began
         self.reported = False
         self.save = -1
         self.saved = 0

@@ -32,6 +32,7 @@ from containers.supervisor.frames import (
     WRITE,
 )
 from containers.supervisor.jobs import Job, Stream
+from containers.supervisor.limits import PERIOD_S, Limits
 from containers.supervisor.link import Link
 from containers.supervisor.shims import (
     CODE,
@@ -52,9 +53,10 @@ DRAIN_S = 0.05  # how long a pipe may stay open after its command's end before i
 class Supervisor:
     """Serves one host."""
 
-    def __init__(self, link: Link, out_of_memory: int) -> None:
+    def __init__(self, link: Link, out_of_memory: int, limits: Limits) -> None:
         self.link = link
         self.out_of_memory = out_of_memory
+        self.limits = limits
         self.selector = selectors.DefaultSelector()
         self.jobs: dict[int, Job] = {}
         self.shims: dict[int, Job | None] = {}
@@ -91,21 +93,44 @@ class Supervisor:
         """Return the seconds until something is due."""
         times = [job.deadline for job in self.jobs.values() if job.deadline is not None and job.ended is None]
         times += [job.ended + DRAIN_S for job in self.jobs.values() if job.ended is not None and not job.reported]
+        if self.busy():
+            times.append(self.limits.looked + PERIOD_S)
         return max(0.0, min(times) - time.monotonic()) if times else None
+
+    def busy(self) -> bool:
+        """Whether anything runs that could write to the disk, and nobody counts that yet."""
+        return self.limits.survey is None and any(job is not None for job in self.shims.values())
 
     def tend(self) -> None:
         """Enforce time limits and report commands that have ended."""
         now = time.monotonic()
         for job in list(self.jobs.values()):
             if job.ended is None and job.deadline is not None and now >= job.deadline:
-                job.timed_out = True
-                self.kill(job)
+                told = f"stopped after {job.deadline - job.started:g} s, its time limit, with all its processes"
+                self.stop(job, "time", told)
             elif job.ended is not None and not job.reported:
                 if not any(stream.open for stream in job.streams):
                     self.report(job)
                 elif now >= job.ended + DRAIN_S:
                     self.drain(job)
                     self.report(job)
+        if self.busy() and now >= self.limits.looked + PERIOD_S:
+            self.look_at_disk()
+
+    def look_at_disk(self) -> None:
+        """Where it seems that too much was written, have a child count it."""
+        why = self.limits.look()
+        if why and self.limits.start_survey(why) and (survey := self.limits.survey):
+            self.shims[survey.pid] = None
+            self.selector.register(survey.result, selectors.EVENT_READ, lambda: self.on_survey(survey.result))
+
+    def on_survey(self, result: int) -> None:
+        self.selector.unregister(result)
+        if note := self.limits.end_survey():
+            for job in list(self.shims.values()):
+                # Not the servers that the host has started.
+                if job is not None and job.bounded:
+                    self.stop(job, "disk", note)
 
     def drain(self, job: Job) -> None:
         """Take what the command left in its pipes; a background process may go on filling them, so there is an end."""
@@ -182,14 +207,22 @@ class Supervisor:
 
     def take_shim(self) -> Shim | None:
         """Return a shim; None if there is no room for a process, even soon (what was killed takes a while to go)."""
-        for _ in range(FORK_ATTEMPTS):
+        for attempt in range(FORK_ATTEMPTS):
             self.fork_ahead()
             if self.spare:
                 break
+            if attempt == FORK_ATTEMPTS // 2:
+                self.end_background()
             time.sleep(0.01)
             self.reap()
         shim, self.spare = self.spare, None
         return shim
+
+    def end_background(self) -> None:
+        """Kill what ended commands have left running: it leaves no room for a command (a fork bomb)."""
+        for job in list(self.shims.values()):
+            if job is not None and job.reported:
+                self.kill(job)
 
     def start(self, number: int, payload: bytes) -> None:
         request: dict[str, Any] = json.loads(payload)
@@ -199,7 +232,8 @@ class Supervisor:
             self.link.send(
                 ERR, number, f"{name}: can't start: too many processes, or no memory\n".encode(errors="replace")
             )
-            self.link.tell(EXIT, number, {"code": 126, "timed_out": False, "seconds": 0.0})
+            note = self.limits.line("processes")
+            self.link.tell(EXIT, number, {"code": 126, "limit": "processes", "note": note, "seconds": 0.0})
             return
         limit: int | None = request["limit"]
         streams = [Stream(shim.stdout, OUT, limit)]
@@ -208,8 +242,10 @@ class Supervisor:
         else:
             os.close(shim.stderr)
         job = Job(number, shim.pid, shim.stdin, streams)
+        job.counts = self.limits.counts()
         if request["timeout_s"] is not None:
             job.deadline = job.started + request["timeout_s"]
+            job.bounded = True
         if request["save_to"]:
             job.open_save(request["save_to"])
         self.jobs[number] = self.shims[shim.pid] = job
@@ -314,9 +350,16 @@ class Supervisor:
             if stream.limit is not None:
                 self.link.send(OUT_TAIL if stream.kind == OUT else ERR_TAIL, job.number, stream.rest())
         seconds = (job.ended or time.monotonic()) - job.started
-        code = 124 if job.timed_out else job.exit_code
-        self.link.tell(EXIT, job.number, {"code": code, "timed_out": job.timed_out, "seconds": seconds})
         job.reported = True
+        alone = not any(other.bounded and not other.reported for other in self.jobs.values())
+        if not job.limit and (verdict := self.limits.verdict(job.exit_code, job.counts, alone=alone)):
+            job.limit, job.note = verdict
+        if job.limit == "processes":  # what is still there would leave no room for the next command either
+            self.kill(job)
+            if job.exit_code == 126:
+                self.end_background()
+        code = 124 if job.limit == "time" else job.exit_code
+        self.link.tell(EXIT, job.number, {"code": code, "limit": job.limit, "note": job.note, "seconds": seconds})
         job.close_save()
         self.forget(job)
         self.flush()
@@ -325,6 +368,12 @@ class Supervisor:
     def forget(self, job: Job) -> None:
         if job.reported and not any(stream.open for stream in job.streams):
             self.jobs.pop(job.number, None)
+
+    def stop(self, job: Job, limit: str, note: str) -> None:
+        """End a command at a limit; one that has ended already loses what it left in the background."""
+        if job.ended is None:
+            job.limit, job.note = limit, note
+        self.kill(job)
 
     def kill(self, job: Job) -> None:
         """Kill a job's tree and its shim, which may be about to start the command. Without a shim there is no tree."""

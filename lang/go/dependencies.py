@@ -142,6 +142,8 @@ class GoDependencies:
                 return fetching.parse_get(output), choice
             if output.timed_out:
                 raise NotAdded("network", f"to get {target} took too long and was stopped; try again later.")
+            if output.limit_note:
+                raise NotAdded("system", f"`go get {target}`: {output.limit_note}.")
             problem = failures.failure(output.stderr, path=choice.path, proxy=fetching.proxy_of(output))
             choice = await self._other(choice, problem, output.stderr)
         raise NotAdded("toolchain", f"no version of {choice.path} was found that this go can use; name an older one.")

@@ -89,6 +89,8 @@ class OCamlDependencies:
         told = installing.parse(output)
         if output.timed_out:
             raise NotAdded("failed", f"to install {search.package} took too long and was stopped.")
+        if output.limit_note and output.exit_code:
+            raise NotAdded("system", f"to install {search.package}: {output.limit_note}.")
         if told.failure == "unknown":
             meant = await self._meant(search, found, told, wanted)
             if meant.library in found.libraries:

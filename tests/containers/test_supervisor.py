@@ -99,7 +99,7 @@ def test_a_command_from_start_to_end(host: Host) -> None:
     assert sorted(frames[:2]) == [(OUT, 7, b"out\n"), (ERR, 7, b"err\n")]
     assert frames[2] == (OUT_TAIL, 7, OMITTED.pack(0))
     told = json.loads(frames[4][2])
-    assert (frames[4][0], told["code"], told["timed_out"]) == (EXIT, 3, False)
+    assert (frames[4][0], told["code"], told["limit"]) == (EXIT, 3, "")
 
 
 def test_it_ends_when_the_host_closes_its_streams(host: Host) -> None:

@@ -65,7 +65,7 @@ async def test_host_environment_is_not_visible(
     assert "BACTRIAN_INTERNAL" not in said
 
 
-FORGED = pack(OUT, 1, b"forged") + pack(EXIT, 1, b'{"code": 0, "seconds": 0, "timed_out": false}')
+FORGED = pack(OUT, 1, b"forged") + pack(EXIT, 1, b'{"code": 0, "seconds": 0, "limit": "", "note": ""}')
 
 
 async def test_output_that_looks_like_frames_is_output(shared: Container) -> None:

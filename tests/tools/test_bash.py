@@ -31,7 +31,7 @@ async def test_long_output_is_cut_and_kept(call: Call):
 
 async def test_time_limit(call: Call):
     result = await call("bash", command="echo begun; sleep 60", timeout_s=1)
-    assert result.content.startswith("begun\n[Stopped after 1 s")
+    assert result.content.startswith("begun\n[stopped after 1 s")
     assert "nohup" in result.content
 
 
