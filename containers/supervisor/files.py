@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 import time
+from collections.abc import Callable
 
-from containers.supervisor.frames import FILE_BYTES
+from containers.supervisor.frames import FAILED, FILE, FILE_BYTES
 
 PATH_MAX = 4096
 
@@ -21,6 +23,19 @@ def resolve(request: dict[str, str]) -> str:
     if path != within and not path.startswith(within.rstrip("/") + "/"):
         raise OSError(errno.EXDEV, "outside")
     return path
+
+
+def answer(number: int, action: Callable[[], bytes | None]) -> tuple[int, int, bytes]:
+    """Do something with a file; return the frame that says how it went."""
+    try:
+        return FILE, number, action() or b""
+    except OSError as error:
+        code, message = error.errno or errno.EIO, error.strerror or str(error)
+    except ValueError as error:  # a NUL in a path
+        code, message = errno.EINVAL, str(error)
+    except RecursionError:  # Python follows long chains of symbolic links that the kernel refuses
+        code, message = errno.ELOOP, "too many links"
+    return FAILED, number, json.dumps({"errno": code, "message": message}).encode()
 
 
 def read_file(request: dict[str, str]) -> bytes:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
 import selectors
 import signal
 import time
-from collections.abc import Callable
 from typing import Any
 
-from containers.supervisor.files import read_file, write_file
+from containers.supervisor.files import answer, read_file, write_file
 from containers.supervisor.frames import (
     ERR,
     ERR_TAIL,
     EXIT,
-    FAILED,
-    FILE,
     KILL,
     OUT,
     OUT_TAIL,
@@ -38,13 +33,13 @@ from containers.supervisor.shims import (
     CODE,
     Shim,
     fork_shim,
+    hand_over,
 )
 from containers.supervisor.trees import kill_below, parents, send_signal
 from containers.supervisor.tunnels import Tunnels
 
 CHUNK = 65536
 BACKLOG_BYTES = 4 << 20  # what may wait for the host before commands' pipes are left full
-F_SETPIPE_SZ = 1031
 PIPE_BYTES = 1 << 20  # the most that a pipe holds
 FORK_ATTEMPTS = 50
 DRAIN_S = 0.05  # how long a pipe may stay open after its command's end before it is left to the background
@@ -164,11 +159,11 @@ class Supervisor:
         if kind == START:
             self.start(number, payload)
         elif kind == READ:
-            self.answer(number, lambda: read_file(json.loads(payload)))
+            self.link.send(*answer(number, lambda: read_file(json.loads(payload))))
         elif kind == WRITE:
             (size,) = SIZE.unpack_from(payload)
             request, data = json.loads(payload[SIZE.size : SIZE.size + size]), payload[SIZE.size + size :]
-            self.answer(number, lambda: write_file(request, data))
+            self.link.send(*answer(number, lambda: write_file(request, data)))
         elif kind >= TUNNEL_OPEN:
             self.tunnels.on_frame(kind, number, payload)
         elif job is None:
@@ -181,18 +176,6 @@ class Supervisor:
             self.feed(job)
         elif kind == KILL:
             self.kill(job)
-
-    def answer(self, number: int, action: Callable[[], bytes | None]) -> None:
-        """Do something with a file and say how it went."""
-        try:
-            self.link.send(FILE, number, action() or b"")
-        except OSError as error:
-            told = {"errno": error.errno or errno.EIO, "message": error.strerror or str(error)}
-            self.link.tell(FAILED, number, told)
-        except ValueError as error:  # a NUL in a path
-            self.link.tell(FAILED, number, {"errno": errno.EINVAL, "message": str(error)})
-        except RecursionError:  # Python follows long chains of symbolic links that the kernel refuses
-            self.link.tell(FAILED, number, {"errno": errno.ELOOP, "message": "too many links"})
 
     # Commands
 
@@ -249,27 +232,12 @@ class Supervisor:
         if request["save_to"]:
             job.open_save(request["save_to"])
         self.jobs[number] = self.shims[shim.pid] = job
-        self.hand_over(shim, payload)
+        hand_over(shim, payload)
         os.set_blocking(shim.stdin, False)
         for stream in streams:
             os.set_blocking(stream.descriptor, False)
             self.watch(job, stream)
         self.selector.register(shim.status, selectors.EVENT_READ, lambda: self.on_status(job, shim.status))
-
-    def hand_over(self, shim: Shim, payload: bytes) -> None:
-        """Write the request without waiting: a command may have stopped the shim. One that can't take it is killed."""
-        send_signal({shim.pid}, signal.SIGCONT)
-        data = SIZE.pack(len(payload)) + payload
-        try:
-            if len(data) > CHUNK:
-                fcntl.fcntl(shim.request, F_SETPIPE_SZ, len(data))
-            os.set_blocking(shim.request, False)
-            whole = os.write(shim.request, data) == len(data)
-        except OSError:
-            whole = False
-        os.close(shim.request)
-        if not whole:
-            send_signal({shim.pid}, signal.SIGKILL)
 
     def watch(self, job: Job, stream: Stream) -> None:
         self.selector.register(stream.descriptor, selectors.EVENT_READ, lambda: self.on_output(job, stream))

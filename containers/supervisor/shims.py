@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import gc
 import json
 import os
@@ -15,10 +16,13 @@ import struct
 from typing import Any, NamedTuple, NoReturn
 
 from containers.supervisor.frames import SIZE
+from containers.supervisor.trees import send_signal
 
 PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 4, 15, 36
 CODE = struct.Struct(">i")
 LAST_DESCRIPTOR = 65536
+F_SETPIPE_SZ = 1031
+PIPE_BYTES = 65536  # what a new pipe holds
 
 libc = ctypes.CDLL(None)
 
@@ -76,6 +80,22 @@ def fork_shim(out_of_memory: int) -> Shim:
     for descriptor in theirs:
         os.close(descriptor)
     return Shim(pid, *ours)
+
+
+def hand_over(shim: Shim, payload: bytes) -> None:
+    """Write the request without waiting: a command may have stopped the shim. One that can't take it is killed."""
+    send_signal({shim.pid}, signal.SIGCONT)
+    data = SIZE.pack(len(payload)) + payload
+    try:
+        if len(data) > PIPE_BYTES:
+            fcntl.fcntl(shim.request, F_SETPIPE_SZ, len(data))
+        os.set_blocking(shim.request, False)
+        whole = os.write(shim.request, data) == len(data)
+    except OSError:
+        whole = False
+    os.close(shim.request)
+    if not whole:
+        send_signal({shim.pid}, signal.SIGKILL)
 
 
 def adjust(out_of_memory: int, value: bytes) -> None:
