@@ -52,6 +52,7 @@ class Tunnel:
         self.taken = 0  # what the command has taken since we last told the host
         self.command_ended = False
         self.host_ended = False
+        self.shut = False  # the command was told that the host has ended
         self.events = 0
 
 
@@ -197,7 +198,8 @@ class Tunnels:
         if tunnel.taken >= WINDOW_BYTES // 4:
             self.send(TUNNEL_CREDIT, tunnel.number, CREDIT.pack(tunnel.taken))
             tunnel.taken = 0
-        if tunnel.host_ended and not tunnel.pending and not tunnel.command_ended:
+        if tunnel.host_ended and not tunnel.pending and not tunnel.shut:
+            tunnel.shut = True
             tunnel.connection.shutdown(socket.SHUT_WR)
 
     def watch(self, tunnel: Tunnel) -> None:

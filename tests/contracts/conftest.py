@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from origins import StartGated
 
 from containers.base import Container
-from containers.docker import session_user
+from containers.bubblewrap import BubblewrapContainer, BubblewrapSpec
+from containers.docker import DockerContainer, DockerSpec, session_user
+from containers.gate import Gate
 
 _numbers = itertools.count(os.getpid() * 1000)
 
@@ -42,3 +45,18 @@ async def shared(request: pytest.FixtureRequest, kind: str, shared_workspace: Pa
 def seconds() -> int:
     """A number of seconds to sleep that no other test of this machine uses: the mark by which a process is found."""
     return next(_numbers)
+
+
+@pytest.fixture(scope="module")
+def start_gated(request: pytest.FixtureRequest, kind: str) -> StartGated:
+    """Start a container with a gate of the test's own."""
+
+    async def docker(workspace: Path, gate: Gate | None) -> Container:
+        image, volume = request.getfixturevalue("image"), request.getfixturevalue("cache_volume")
+        return await DockerContainer.start(DockerSpec(image=image, workspace=workspace, cache_volume=volume, gate=gate))
+
+    async def bubblewrap(workspace: Path, gate: Gate | None) -> Container:
+        root, cache = request.getfixturevalue("rootfs"), request.getfixturevalue("cache_folder")
+        return await BubblewrapContainer.start(BubblewrapSpec(workspace=workspace, cache=cache, root=root, gate=gate))
+
+    return docker if kind == "docker" else bubblewrap
