@@ -54,6 +54,11 @@ def pattern_for(host: str, port: int) -> str:
     return str(HostPattern(host=plain_host(host), port=None if port in PORTS else port))
 
 
+def place(host: str, port: int) -> str:
+    """Return a destination as people write it: `example.com:443`, `[::1]:80`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def plain_host(host: str) -> str:
     """Return the one spelling of a host: lower case, no dot at the end, an address in its shortest form."""
     host = host.lower().removesuffix(".")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from agent.approval import Approvals, Outcome, Question
 from agent.errors import UserError
 from agent.events import Event, Progress
-from agent.hosts import pattern_for, plain_host
+from agent.hosts import pattern_for, place, plain_host
 from agent.reach import NOT_LISTED, PRIVATE, Reach, is_private
 from agent.refusals import Refusals
 from agent.traffic import TrafficLog
@@ -46,10 +46,10 @@ class SessionNetwork:
             return admission
         key = (plain_host(destination.host), destination.port)
         if key not in self._granted | self._once | self._denied:
-            self._take(key, await self.approvals.ask(_question(*key)))
+            self._take(key, await self.approvals.ask(_question(destination)))
         if key in self._granted | self._once:
             # A name that a command came up with may lead anywhere; an address says where.
-            return Admission(allowed=True, reason="a person said yes", private=is_private(key[0]))
+            return Admission(allowed=True, reason="a person said yes", private=is_private(destination))
         return Admission(allowed=False, reason=SAID_NO) if key in self._denied else admission
 
     def on_traffic(self, traffic: Traffic) -> None:
@@ -96,9 +96,10 @@ class SessionNetwork:
             self.emit(Progress(step="network", text=f"{pattern} is allowed in this session only: {error}"))
 
 
-def _question(host: str, port: int) -> Question:
-    where = ", which is this machine or in your own network" if is_private(host) else ""
-    return Question(action="network", subject=f"{host}:{port}", text=f"May the container reach {host}:{port}{where}?")
+def _question(destination: Destination) -> Question:
+    where_to = place(plain_host(destination.host), destination.port)
+    where = ", which is this machine or in your own network" if is_private(destination) else ""
+    return Question(action="network", subject=where_to, text=f"May the container reach {where_to}{where}?")
 
 
 def _rules(reach: Reach) -> Mapping[str, str]:

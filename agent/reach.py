@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.config import NetworkChoice, Settings
 from agent.environment import environment
 from agent.hosts import HostPattern, is_address, parse_pattern, pattern_for, plain_host
+from containers.destinations import is_private_name, is_public
 from containers.gate import Admission, Destination
 from lang.base import Language
 from lang.registries import Registry
@@ -47,7 +47,7 @@ class Reach:
             return Admission(allowed=True, reason="the user named it", private=True)
         if found := [each for each in self.registries if (plain_host(each.host), each.port) == (host, port)]:
             return Admission(allowed=True, reason="a registry", private=any(each.chosen for each in found))
-        private = is_private(host)
+        private = is_private(destination)
         if any(pattern.covers(host, port) for pattern in self.decided):
             return Admission(allowed=True, reason="a person said yes", private=private)
         if self.mode == "full":
@@ -69,11 +69,12 @@ def reach_of(settings: Settings, languages: Sequence[Language], decided: Sequenc
     )
 
 
-def is_private(host: str) -> bool:
+def is_private(destination: Destination) -> bool:
     """Whether a host is by itself, without asking for its address, this one or in a private network."""
+    host = plain_host(destination.host)
     if is_address(host):
-        return not ipaddress.ip_address(host).is_global
-    return host == "localhost" or host.endswith(".localhost")
+        return not is_public(host, named=False)
+    return is_private_name(replace(destination, host=host))
 
 
 def _patterns(texts: Sequence[str]) -> tuple[HostPattern, ...]:

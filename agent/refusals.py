@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent.hosts import pattern_for
+from agent.hosts import pattern_for, place
 from containers.gate import Traffic
 
 SHOWN = 5
@@ -40,10 +40,10 @@ class Refusals:
         why = traffic.problem if traffic.allowed else traffic.reason or traffic.problem
         if not why or traffic.received_bytes:  # what broke off later is for who reads it
             return
-        place = (_shown(traffic.destination.host), traffic.destination.port)
+        where = (_shown(traffic.destination.host), traffic.destination.port)
         among = self._failed if traffic.allowed else self._refused
-        if place in among or len(self._refused) + len(self._failed) < SHOWN:
-            among[place] = why
+        if where in among or len(self._refused) + len(self._failed) < SHOWN:
+            among[where] = why
         else:
             self._more += 1
 
@@ -61,25 +61,25 @@ class Refusals:
         """Sentences for what is new, grouped by its reason, and one for all that was told before."""
         new: dict[str, list[_Place]] = {}
         known: list[_Place] = []
-        for place, why in found.items():
-            if (*place, why) in self._told:
-                known.append(place)
+        for where, why in found.items():
+            if (*where, why) in self._told:
+                known.append(where)
                 continue
-            new.setdefault(why, []).append(place)
+            new.setdefault(why, []).append(where)
             if len(self._told) < REMEMBERED:
-                self._told.add((*place, why))
+                self._told.add((*where, why))
         for why, places in new.items():
             yield say(places, why)
         if known:
             yield f"Network: {_listed(known)} {again}."
 
     def _refusal(self, places: Sequence[_Place], why: str) -> str:
-        flags = _flags(places)
         verb = "was" if len(places) == 1 else "were"
+        flags = _flags(places) if self.advice and why in self.rules else ""
         if why in self._ruled:
-            return f"Network: {_listed(places)} {verb} refused too{f' ({flags})' if self.advice else ''}."
+            return f"Network: {_listed(places)} {verb} refused too{flags and f' ({flags})'}."
         self._ruled.add(why)
-        allow = f" A person can allow it: bactrian run {flags}." if self.advice and why in self.rules else ""
+        allow = f" A person can allow it: bactrian run {flags}." if flags else ""
         return (
             f"Network: {_listed(places)} {verb} refused: {self.rules.get(why) or _fit(why)}.{allow} "
             "Go on without it, or say in your last words what needs it."
@@ -89,15 +89,15 @@ class Refusals:
 def _failure(places: Sequence[_Place], why: str) -> str:
     # What the user names may be private.
     hint = f" A person can name it: bactrian run {_flags(places)}." if "private network" in why else ""
-    return f"Network: {_listed(places)} may be reached, but {_fit(why)}.{hint}"
+    return f"Network: {_listed(places)} could not be reached: {_fit(why)}.{hint}"
 
 
 def _flags(places: Sequence[_Place]) -> str:
-    return " ".join(f"--allow {pattern_for(*place)}" for place in places)
+    return " ".join(f"--allow {pattern_for(*each)}" for each in places)
 
 
 def _listed(places: Sequence[_Place]) -> str:
-    return ", ".join(f"{host}:{port}" for host, port in places)
+    return ", ".join(place(*each) for each in places)
 
 
 def _fit(text: str) -> str:

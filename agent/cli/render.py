@@ -46,6 +46,7 @@ from agent.events import (
     VerdictRow,
     WorkSaved,
 )
+from agent.hosts import place
 
 PROGRESS_EVERY_S = 10.0
 """How often a long step says again how far it is, where nobody sees the block at the bottom."""
@@ -249,7 +250,7 @@ class View:
                 yield "note", blocks.resolved(event, subject)
             case NetworkRequested():
                 problem = "" if event.received_bytes else event.problem
-                outcome = blocks.outcome(f"{event.host}:{event.port}", allowed=event.allowed, problem=problem)
+                outcome = blocks.outcome(place(event.host, event.port), allowed=event.allowed, problem=problem)
                 if event.host and outcome and outcome not in self._outside and len(self._outside) < MOST_OUTSIDE:
                     self._outside.add(outcome)
                     yield "note", Text(outcome, "yellow")

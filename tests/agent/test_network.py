@@ -113,6 +113,8 @@ def no_registries_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
         ("full", "fd00::1", 80, False, False),
         ("full", "localhost", 80, False, False),
         ("full", "x.localhost", 80, False, False),
+        ("full", "intranet", 80, False, False),
+        ("full", "printer.local", 80, False, False),
         ("none", "proxy.golang.org", 443, False, False),
         ("none", "named.corp", 443, False, False),
     ],
@@ -178,9 +180,15 @@ async def test_what_is_private_is_told_with_how_to_name_it() -> None:
 async def test_what_was_allowed_and_failed_is_told() -> None:
     play = stage()
     await play.request("proxy.golang.org", problem="there is no such name")
-    assert play.network.news() == "Network: proxy.golang.org:443 may be reached, but there is no such name."
+    assert play.network.news() == "Network: proxy.golang.org:443 could not be reached: there is no such name."
     await play.request("proxy.golang.org")
     assert play.network.news() == ""
+
+
+async def test_what_turns_out_private_is_told_with_how_to_name_it() -> None:
+    play = stage("full")
+    await play.request("db.example", 5432, problem="db.example is in a private network, or this host itself: 10.0.0.7")
+    assert play.network.news().endswith("10.0.0.7. A person can name it: bactrian run --allow db.example:5432.")
 
 
 async def test_a_flood_of_hosts_is_one_short_text_and_no_words_of_a_container_get_through_it() -> None:
@@ -220,12 +228,14 @@ async def test_what_a_person_says_holds_as_long_as_said(
 
 
 async def test_a_no_is_told_as_that() -> None:
-    play = stage(answers=("no",))
+    play = stage(answers=("no", "no"))
     assert (await play.request("example.com")).reason == SAID_NO
     assert play.network.news() == (
         "Network: example.com:443 was refused: a person said no. Go on without it, or say in your last words what "
         "needs it."
     )
+    await play.request("other.example")
+    assert play.network.news() == "Network: other.example:443 was refused too."
 
 
 async def test_a_person_is_not_asked_for_what_is_open_or_where_nothing_is() -> None:

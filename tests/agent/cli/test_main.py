@@ -71,6 +71,8 @@ def test_doctor_says_what_is_there(tmp_path: Path) -> None:
     findings = {finding["name"]: finding for finding in json.loads(ended.stdout)}
     assert ended.returncode == 0
     assert findings["git"]["state"] == "ok"
+    assert findings["network"]["found"].startswith("registries: ")
+    assert "opam.ocaml.org" in findings["network"]["found"]
     assert findings["container engine"]["state"] == "ok"
     assert findings["anthropic key"] == {
         "name": "anthropic key",
