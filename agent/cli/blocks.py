@@ -321,20 +321,20 @@ def _tests(row: VerdictRow) -> Text:
     return Text(", ").join(parts) if parts else Text("none", "dim")
 
 
-def closing(event: SessionFinished, work: WorkSaved | None, summary: str) -> RenderableType:
+def closing(event: SessionFinished, work: WorkSaved | None, summary: str, session: str) -> RenderableType:
     """The last block: how it ended, what was done, where the work is and how to get it, what it took."""
     mark, style = _STATUS_STYLE[event.status]
     head = Text.assemble((f"{mark} {event.status}", style), "  ", one_line(event.reason))
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    for name, value in _facts(event, work):
+    for name, value in _facts(event, work, session):
         grid.add_row(name, value)
     told = [indented(Group(*(prose(line) for line in summary.split("\n")))), ""] if summary else []
     return Group(head, "", *told, indented(grid))
 
 
-def _facts(event: SessionFinished, work: WorkSaved | None) -> Iterable[tuple[str, Text]]:
+def _facts(event: SessionFinished, work: WorkSaved | None, session: str) -> Iterable[tuple[str, Text]]:
     if event.branch:
         branch = one_line(event.branch)
         yield "branch", _branch(branch, work)
@@ -342,6 +342,8 @@ def _facts(event: SessionFinished, work: WorkSaved | None) -> Iterable[tuple[str
         yield "take", Text(f"git merge {branch}")
     elif event.status != "done" or event.commit:
         yield "branch", Text("none: there was nothing to hand back")
+    if event.status != "done":
+        yield "resume", Text(f"bactrian sessions resume {one_line(session)}")
     yield "took", Text(" · ".join(_spent(event)))
 
 

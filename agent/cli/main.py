@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -39,6 +42,42 @@ def cli() -> None:
     """A coding agent for Go and OCaml that builds whole packages, green, in a container of its own."""
 
 
+_Command = TypeVar("_Command", bound=Callable[..., None])
+
+
+def _sandbox_options(command: _Command) -> _Command:
+    """Add what `run` and `resume` take about the model's server and the container."""
+    options = (
+        click.option("--base-url", help="Where a server speaks the model's protocol."),
+        click.option(
+            "--edit-format", type=click.Choice(["auto", "edit", "one", "patch", "text"]), help="How to edit files."
+        ),
+        click.option(
+            "--container", type=click.Choice(["auto", "docker", "bubblewrap"]), help="The sandbox. Default: auto."
+        ),
+        click.option(
+            "--network",
+            type=click.Choice(["none", "registries", "full"]),
+            help="What commands may reach: none, registries or full. Default: registries.",
+        ),
+        click.option(
+            "--allow", "network_allow", multiple=True, metavar="HOST", help="A host they may reach too. Repeatable."
+        ),
+    )
+    return reduce(lambda made, option: option(made), reversed(options), command)
+
+
+def _output_options(command: _Command) -> _Command:
+    """Add what they take about where results go."""
+    options = (
+        click.option("--json", "as_json", is_flag=True, help="Write events to standard output, one line of JSON each."),
+        click.option(
+            "--output-last-message", type=click.Path(path_type=Path), help="Write the model's last words to a file."
+        ),
+    )
+    return reduce(lambda made, option: option(made), reversed(options), command)
+
+
 @cli.command(short_help="Work on a task without a person.")
 @click.argument("task", required=False)
 @click.option("--task-file", type=click.Path(path_type=Path), help="Read the task from a file; `-` is standard input.")
@@ -46,21 +85,12 @@ def cli() -> None:
 @click.option("--init", is_flag=True, help="Make a repository there if there is none.")
 @click.option("--model", help="anthropic/NAME, openai/NAME, llama/FILE.gguf or scripted/FILE.")
 @click.option("--small-model", help="Names branches and the like. Default: the task's own words do.")
-@click.option("--base-url", help="Where a server speaks the model's protocol.")
-@click.option("--edit-format", type=click.Choice(["auto", "edit", "one", "patch", "text"]), help="How to edit files.")
-@click.option("--container", type=click.Choice(["auto", "docker", "bubblewrap"]), help="The sandbox. Default: auto.")
-@click.option(
-    "--network",
-    type=click.Choice(["none", "registries", "full"]),
-    help="What commands may reach: none, registries or full. Default: registries.",
-)
-@click.option("--allow", "network_allow", multiple=True, metavar="HOST", help="A host they may reach too. Repeatable.")
+@_sandbox_options
 @click.option("--max-turns", help="Most replies of the model. Default: 100.")
 @click.option("--max-cost", help="Most US dollars, like 2.50. Default: 5.")
 @click.option("--max-time", help="Most time, like 90s, 10m or 2h. Default: 1h.")
 @click.option("--branch", help="The branch to hand the work back on. Default: bactrian/ and the task in short.")
-@click.option("--json", "as_json", is_flag=True, help="Write events to standard output, one line of JSON each.")
-@click.option("--output-last-message", type=click.Path(path_type=Path), help="Write the model's last words to a file.")
+@_output_options
 def run(task: str | None, task_file: Path | None, repo: Path, init: bool, as_json: bool, **given: object) -> None:
     """Work on TASK without asking anything, until the result is green or a limit is reached.
 
@@ -121,14 +151,11 @@ def sessions_show(session: str, as_json: bool) -> None:
 @click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository. Default: here.")
 @click.option("--model", help="Another model. Default: the one that it had.")
 @click.option("--small-model", help="Proposes libraries. Default: nobody does.")
-@click.option("--base-url", help="Where a server speaks the model's protocol.")
-@click.option("--edit-format", type=click.Choice(["auto", "edit", "one", "patch", "text"]), help="How to edit files.")
-@click.option("--container", type=click.Choice(["auto", "docker", "bubblewrap"]), help="The sandbox. Default: auto.")
+@_sandbox_options
 @click.option("--max-turns", help="Most replies of the model, those before among them. Default: 100.")
 @click.option("--max-cost", help="Most US dollars, those before among them. Default: 5.")
 @click.option("--max-time", help="Most time from now on, like 90s, 10m or 2h. Default: 1h.")
-@click.option("--json", "as_json", is_flag=True, help="Write events to standard output, one line of JSON each.")
-@click.option("--output-last-message", type=click.Path(path_type=Path), help="Write the model's last words to a file.")
+@_output_options
 def sessions_resume(session: str | None, more: str | None, repo: Path, as_json: bool, **given: object) -> None:
     """Go on with SESSION (the beginning of its id will do), by default the last one here that is not done.
 
@@ -139,6 +166,7 @@ def sessions_resume(session: str | None, more: str | None, repo: Path, as_json: 
     from agent.cli.run import RunOptions
 
     last_message = given.pop("output_last_message")
+    given["network_allow"] = given["network_allow"] or None
     options = RunOptions(
         repository=repo,
         as_json=as_json,

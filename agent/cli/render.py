@@ -87,6 +87,7 @@ class View:
     """
 
     live: bool = False
+    _session: str = ""
     _paragraph: str = ""
     _streamed: bool = False
     _last: _Kind | None = None
@@ -106,6 +107,7 @@ class View:
     def feed(self, stamped: Stamped) -> tuple[RenderableType, ...]:
         """Return the lines that an event adds, the blank ones between them included."""
         lines: list[RenderableType] = []
+        self._session = stamped.stamp.session
         for kind, block in self._blocks(stamped.event, datetime.fromisoformat(stamped.stamp.time)):
             if self._last is not None and (kind != self._last or kind == "end" or self._gap):
                 lines.append("")
@@ -276,7 +278,7 @@ class View:
         if event.verdict and event.verdict != self._rows:
             yield "end", blocks.verdict(event.verdict)
         summary = event.summary.strip()
-        yield "end", blocks.closing(event, self._saved, summary if summary != self._said else "")
+        yield "end", blocks.closing(event, self._saved, summary if summary != self._said else "", self._session)
 
 
 def _title(event: ToolStarted) -> str:

@@ -345,21 +345,32 @@ def test_time_limit_ends_a_request_that_hangs(run: Any, repository: Path) -> Non
     assert ended.last["seconds"] < 30
 
 
-def test_container_that_dies_is_started_again_to_save_the_work(
-    environment: dict[str, str], model: Any, repository: Path
+@pytest.mark.parametrize("container", ["docker", "bubblewrap"])
+def test_container_that_dies_is_started_again_once(
+    container: str, environment: dict[str, str], model: Any, repository: Path
 ) -> None:
-    script = f"[[turn]]\n{GO_FILES}{SLEEP.removeprefix('[[turn]]')}"
+    told = "['was interrupted while this was done', 'has ended unexpectedly', 'what ran in the background']"
+    again = f"[[turn]]\nexpect = {told}\n{GO_TEST}" + SLEEP.removeprefix("[[turn]]")
+    script = f"[[turn]]\n{GO_FILES}{SLEEP.removeprefix('[[turn]]')}{again}"
     process = start(
-        environment, "--repo", repository, "--model", model(script), "--container", "docker", "add a greeting"
+        environment, "--repo", repository, "--model", model(script), "--container", container, "add a greeting"
     )
-    name = wait_for(process, "session_started")["container"].split()[1]
-    wait_for(process, "tool_started", "bash")
-    subprocess.run(["docker", "kill", name], capture_output=True, check=True)
+    kill_container(wait_for(process, "session_started")["container"], wait_for(process, "tool_started", "bash"))
+    kill_container(wait_for(process, "session_resumed")["container"], wait_for(process, "tool_started", "bash"))
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 1, errors
     last = json.loads(output.splitlines()[-1])
     assert "has ended unexpectedly" in last["reason"]
     assert branches(repository) == ["bactrian/add-greeting"]
+    show = ["git", "-C", str(repository), "ls-tree", "--name-only", "bactrian/add-greeting"]
+    saved = subprocess.run(show, capture_output=True, text=True, check=True).stdout.split()
+    assert saved == ["go.mod", "greet.go", "greet_test.go"]
+
+
+def kill_container(name: str, _: object) -> None:
+    kind, number = name.split()
+    argv = ["docker", "kill", number] if kind == "docker" else ["pkill", "-KILL", "-P", number]
+    subprocess.run(argv, capture_output=True, check=True)
 
 
 def test_uncommitted_changes_come_along(run: Any, model: Any, repository: Path) -> None:
