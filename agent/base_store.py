@@ -27,11 +27,13 @@ class BaseFolder:
     """
 
     folder: Path
+    repository: str
+    """Names the repository: what its code has made of a check is believed there, and nowhere else."""
     redactor: Redactor = field(default_factory=Redactor)
 
     def load(self, key: str) -> CheckReport | None:
         """Return what was kept in the last two weeks: what a test meets in the world may have changed since."""
-        path = self.folder / f"{key}.json"
+        path = self._path(key)
         try:
             if time.time() - path.stat().st_mtime > KEPT_S:
                 return None
@@ -41,7 +43,7 @@ class BaseFolder:
 
     def save(self, key: str, report: CheckReport) -> None:
         """Keep a report without secrets, and drop those that are too old."""
-        path = self.folder / f"{key}.json"
+        path = self._path(key)
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             for old in self.folder.glob("*.json"):
@@ -50,6 +52,9 @@ class BaseFolder:
             part = path.with_suffix(f".{os.getpid()}.part")
             part.write_bytes(_adapter().dump_json(redacted(report, self.redactor)))
             part.replace(path)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{self.repository}-{key}.json"
 
 
 def _adapter() -> TypeAdapter[CheckReport]:

@@ -43,6 +43,7 @@ from agent.sessions import TRANSCRIPT, left_behind, unfinished
 from agent.workplace import Workplace
 from containers.base import ContainerDied, ContainerError
 from containers.commits import base_tree
+from containers.launch import repository_id
 from containers.workspace import RepositoryError
 from lang.base import Language
 from tools.survey import languages_at_hand, survey
@@ -174,7 +175,11 @@ class Session:
             container,
             spec.languages,
             base=base,
-            store=BaseFolder(folder=spec.locations.cache / "bases", redactor=spec.redactor),
+            store=BaseFolder(
+                folder=spec.locations.cache / "bases",
+                repository=repository_id(spec.repository.root),
+                redactor=spec.redactor,
+            ),
             emit=self.emit,
         )
         await feedback.start(since_base=past.started)

@@ -187,11 +187,19 @@ class Container(Protocol):
         """
         ...
 
-    async def fork(self) -> Container:
-        """Start another container like this: the same image, environment, limits, caches and user.
+    async def fork(self, *, own_caches: bool = True) -> Container:
+        """Start another container like this, with a copy of its files: same image, environment, limits and user.
 
-        Processes, network and `/tmp` are its own, and this one's `/workspace` is there to be read only. Each is closed
-        by itself. Raises ContainerUnavailable.
+        `/workspace` and `/cache` are what they are here now, and what is written to them there is seen nowhere else;
+        it is gone with the fork. This container should rest, or only add files, while a fork lives: whether a fork
+        sees what it changes is not defined. With `own_caches=False` this container's caches are the fork's too.
+        Processes, network and `/tmp` are the fork's own.
+
+        Forks can be forked. Each is closed by itself, in any order. It takes as long as a start where the kernel has
+        overlayfs for it; elsewhere the files are copied.
+
+        Raises ContainerUnavailable: no room for another one, or the disk is full; without `own_caches`, this is a
+        fork that has its own.
         """
         ...
 

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from containers.base import CACHE, DEFAULT_PROCESSES, HOST, WORKSPACE, ContainerUnavailable
 from containers.control_group import ControlGroup, make_group
+from containers.forks import Fork, Origin, settle
 from containers.gate import Gate
+from containers.layers import mounting, sandbox_binds
 from containers.limits import DEFAULT_DISK_BYTES, Inside, Memory, host_memory, memory_limit, shared_memory
 from containers.recipe import host_ca_bundle
 from containers.starting import start_or_close
@@ -66,8 +68,10 @@ class BubblewrapSpec:
     """More host folders to show read-only at the same place (a toolchain outside /usr); only without `root`."""
     gate: Gate | None = None
     """Decides what commands reach through the host's proxy, the only way out; None: there is no way out."""
-    read_only: bool = False
-    """Nobody inside may write to the workspace."""
+    forks: Path | None = None
+    """Where forks keep what they write; beside the workspace unless told otherwise."""
+    fork: Fork | None = None
+    """This is a fork: the workspace and the caches are these layers."""
 
 
 class _Pipes:
@@ -99,6 +103,7 @@ class BubblewrapContainer(SupervisedContainer):
     ) -> None:
         super().__init__(pipes, f"bubblewrap {pipes.process.pid}", spec.gate)
         self._spec = spec
+        self._origin = _origin(spec)
         self._group = group
         self._process = pipes.process
         self._errors = errors
@@ -110,7 +115,7 @@ class BubblewrapContainer(SupervisedContainer):
         container = await start_or_close(cls._create(spec))
         try:
             await container.ready()
-            await container.seed_cache()
+            await (settle(container, spec.fork) if spec.fork else container.seed_cache())
         except BaseException as error:
             await container.close()
             said = (await container._errors).decode(errors="replace").strip().splitlines()
@@ -132,12 +137,15 @@ class BubblewrapContainer(SupervisedContainer):
             inside = _inside(spec, group, memory, counters)
             argv = [*_bwrap(spec, texts, memory, inside), "--", *(_DROP_ROOT if os.geteuid() == 0 else ())]
             argv += supervisor_argv(python)
+            if spec.fork:
+                argv = mounting(spec.fork, argv)
             process = await asyncio.create_subprocess_exec(
                 *(group.entering(argv) if group else argv),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env={},
+                cwd=spec.fork.folder if spec.fork else None,
                 pass_fds=(*texts.values(), *(counters or {}).values()),
                 start_new_session=True,  # Ctrl-C in the terminal is Bactrian's to handle
             )
@@ -149,8 +157,11 @@ class BubblewrapContainer(SupervisedContainer):
     def image(self) -> str:
         return self._spec.root.name if self._spec.root else HOST
 
-    async def fork(self) -> BubblewrapContainer:
-        return await BubblewrapContainer.start(replace(self._spec, read_only=True))
+    async def fork(self, *, own_caches: bool = True) -> BubblewrapContainer:
+        spec = self._spec
+        return await self._origin.start(
+            lambda fork: BubblewrapContainer.start(replace(spec, fork=fork)), own_caches=own_caches
+        )
 
     async def _follow(self, pipes: _Pipes) -> None:
         """Let process 1 end with `bwrap`, whose own means (--die-with-parent) the change of user has undone."""
@@ -169,6 +180,8 @@ class BubblewrapContainer(SupervisedContainer):
         await asyncio.gather(self._errors, self._follower, return_exceptions=True)
         if self._group:
             await asyncio.to_thread(self._group.remove)
+        if self._spec.fork:
+            await self._spec.fork.discard()
 
 
 def _children(pid: int) -> list[int]:
@@ -243,8 +256,10 @@ def _bwrap(spec: BubblewrapSpec, texts: Mapping[str, int], memory: int | None, i
     temporary = ("--size", str(memory // 2)) if memory else ()
     argv += ["--perms", "1777", *temporary, "--tmpfs", "/tmp"]
     argv += ["--perms", "1777", "--size", str(shared_memory(memory)), "--tmpfs", "/dev/shm"]
-    argv += ["--ro-bind" if spec.read_only else "--bind", str(spec.workspace), WORKSPACE]
-    argv += ["--bind", str(spec.cache), CACHE, "--chdir", WORKSPACE]
+    argv += sandbox_binds(spec.fork) if spec.fork else ["--bind", str(spec.workspace), WORKSPACE]
+    if not (spec.fork and spec.fork.cache):
+        argv += ["--bind", str(spec.cache), CACHE]
+    argv += ["--chdir", WORKSPACE]
     for path, descriptor in texts.items():
         argv += ["--perms", "0444", "--ro-bind-data", str(descriptor), path]
     environment = {"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8", "PATH": PATH, **spec.environment}
@@ -254,6 +269,21 @@ def _bwrap(spec: BubblewrapSpec, texts: Mapping[str, int], memory: int | None, i
     for name, value in environment.items():
         argv += ["--setenv", name, value]
     return argv
+
+
+def _origin(spec: BubblewrapSpec) -> Origin:
+    owner = (UID, GID) if os.geteuid() == 0 else None
+    origin = Origin(
+        forks=spec.forks or spec.workspace.parent / "forks",
+        workspace=(str(spec.workspace),),
+        cache=(str(spec.cache),),
+        copied_cache=str(spec.cache),
+        owner=owner,
+        ways=("volatile", "durable", "copy"),
+    )
+    if spec.fork:
+        origin.below(spec.fork)
+    return origin
 
 
 def _image_mounts(root: Path) -> list[str]:

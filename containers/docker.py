@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from containers.base import CACHE, DEFAULT_PROCESSES, WORKSPACE, ContainerUnavailable
+from containers.forks import Fork, Origin, settle
 from containers.gate import Gate
 from containers.labels import labels
+from containers.layers import engine_mounts
 from containers.limits import CPU_SHARES, DEFAULT_DISK_BYTES, Inside, Memory, memory_limit, shared_memory
 from containers.starting import start_or_close
 from containers.supervised import PROXY_ENVIRONMENT, SupervisedContainer, supervisor_argv
 
 if TYPE_CHECKING:
     import docker
+    import docker.types
     from docker.models.containers import Container as EngineContainer
 
 UID = GID = 1000
@@ -45,8 +48,10 @@ class DockerSpec:
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     gate: Gate | None = None
     """Decides what commands reach through the host's proxy, the only way out; None: there is no way out."""
-    read_only: bool = False
-    """Nobody inside may write to the workspace."""
+    forks: Path | None = None
+    """Where forks keep what they write; beside the workspace unless told otherwise."""
+    fork: Fork | None = None
+    """This is a fork: the workspace and the caches are these layers."""
 
 
 def session_user() -> tuple[int, int]:
@@ -127,6 +132,7 @@ class DockerContainer(SupervisedContainer):
     ) -> None:
         super().__init__(channel, f"docker {(container.id or '')[:12]}", spec.gate)
         self._spec = spec
+        self._origin: Origin | None = None
         self._client = client
         self._container = container
 
@@ -139,6 +145,9 @@ class DockerContainer(SupervisedContainer):
         container = await start_or_close(cls._create(spec))
         try:
             await container.ready()
+            if spec.fork:
+                await settle(container, spec.fork)
+                return container
             if (await container.exec(["test", "-w", CACHE], cwd="/")).exit_code:
                 await asyncio.to_thread(_own_cache, container._client, spec, *session_user())
             await container.seed_cache()
@@ -156,11 +165,19 @@ class DockerContainer(SupervisedContainer):
     def image(self) -> str:
         return self._spec.image
 
-    async def fork(self) -> DockerContainer:
-        return await DockerContainer.start(replace(self._spec, read_only=True))
+    async def fork(self, *, own_caches: bool = True) -> DockerContainer:
+        if self._origin is None:
+            self._origin = await asyncio.to_thread(_origin, self._client, self._spec)
+        spec = self._spec
+        return await self._origin.start(
+            lambda fork: DockerContainer.start(replace(spec, fork=fork)), own_caches=own_caches
+        )
 
     async def _end(self) -> None:
         await asyncio.to_thread(_remove, self._container)
+        if self._spec.fork:
+            await asyncio.to_thread(_until_removed, self._container)
+            await self._spec.fork.discard()
         self._client.close()
 
 
@@ -235,7 +252,7 @@ def _options(spec: DockerSpec, facts: EngineFacts) -> dict[str, Any]:
         },
         "network_mode": "none",
         "use_config_proxy": False,  # it would bring in a company's proxy, with its password
-        "labels": {**labels("fork" if spec.read_only else "session"), **spec.labels},
+        "labels": {**labels("fork" if spec.fork else "session"), **spec.labels},
         "stdin_open": True,
         "auto_remove": True,
         "cap_drop": ["ALL"],
@@ -248,14 +265,44 @@ def _options(spec: DockerSpec, facts: EngineFacts) -> dict[str, Any]:
         "ipc_mode": "private",
         "nano_cpus": int(spec.cpus * 1e9) if spec.cpus else None,
         "log_config": docker.types.LogConfig(type="none"),
-        "mounts": [
-            docker.types.Mount(WORKSPACE, str(spec.workspace), type="bind", read_only=spec.read_only),
-            docker.types.Mount(CACHE, spec.cache_volume, type="volume"),
-        ],
+        "mounts": _mounts(spec),
     }
     if facts.podman and os.geteuid() != 0:
         options["userns_mode"] = f"keep-id:uid={uid},gid={gid}"
     return options
+
+
+def _mounts(spec: DockerSpec) -> list[docker.types.Mount]:
+    from docker.types import Mount
+
+    own = engine_mounts(spec.fork) if spec.fork else [Mount(WORKSPACE, str(spec.workspace), type="bind")]
+    if spec.fork and spec.fork.cache:
+        return own
+    return [*own, Mount(CACHE, spec.cache_volume, type="volume")]
+
+
+def _origin(client: docker.DockerClient, spec: DockerSpec) -> Origin:
+    """Say what forks of this container lie upon. Raises ContainerUnavailable."""
+    import docker.errors
+
+    owner = session_user() if os.geteuid() == 0 else None
+    try:
+        cache = str(client.volumes.get(spec.cache_volume).attrs["Mountpoint"])
+        rootless = "name=rootless" in (client.info().get("SecurityOptions") or ())
+    except (docker.errors.DockerException, OSError) as error:
+        raise ContainerUnavailable(f"the Docker engine does not say where caches lie: {_first_line(error)}") from error
+    origin = Origin(
+        forks=spec.forks or spec.workspace.parent / "forks",
+        workspace=(str(spec.workspace),),
+        cache=(cache,),
+        copied_cache=spec.cache_volume,
+        owner=owner,
+        # Without root a kernel keeps no record in an upper layer of what a directory has replaced.
+        ways=("copy",) if rootless else ("volatile", "durable", "copy") if owner else ("durable", "copy"),
+    )
+    if spec.fork:
+        origin.below(spec.fork)
+    return origin
 
 
 def _attach(container: EngineContainer) -> socket.socket:
@@ -276,7 +323,16 @@ def _remove(container: EngineContainer) -> None:
 
     # Gone already, or being removed, or the engine has stopped.
     with contextlib.suppress(docker.errors.DockerException, OSError):
-        container.remove(force=True)
+        container.remove(force=True, v=True)  # `v`: volumes without a name
+
+
+def _until_removed(container: EngineContainer) -> None:
+    """Wait until the engine has unmounted what the container had. Raises nothing."""
+    import docker.errors
+    import requests
+
+    with contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError):
+        container.wait(timeout=10, condition="removed")
 
 
 def _own_cache(client: docker.DockerClient, spec: DockerSpec, uid: int, gid: int) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from containers.base import ContainerUnavailable
+from containers.forks import remove_forks_of
 from containers.labels import OWNER, process_name
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def _dead(path: Path) -> Generator[bool]:
 def _remove_folders(owner: str, cache: Path) -> None:
     for path in _folders(owner, cache):
         shutil.rmtree(path, ignore_errors=True)
+    remove_forks_of(owner, cache / "forks")
 
 
 def _folders(owner: str, cache: Path) -> Iterator[Path]:

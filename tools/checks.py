@@ -193,7 +193,8 @@ class Checks:
 
     async def _fresh_base(self) -> CheckReport:
         try:
-            fork = await self.container.fork()
+            # What it compiles is there for the work: else the first whole check takes ten times as long.
+            fork = await self.container.fork(own_caches=False)
         except ContainerUnavailable:  # no room for a second one: beside the work, then
             await lay_out_tree(self.container, self.base_commit, BASE_FOLDER)
             return await run_check(self.container, self.languages, root=BASE_FOLDER, label="base")
