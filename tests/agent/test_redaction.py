@@ -281,8 +281,8 @@ def test_kept_checks_hold_none(tmp_path: Path) -> None:
     project = Project(language="go", root=".")
     build = BuildReport(ok=False, note=f"leaked {KNOWN[0].value}")
     report = CheckReport(projects=(ProjectReport(project=project, build=build),), seconds=1)
-    BaseFolder(folder=tmp_path, redactor=REDACTOR).save("k", report)
-    assert "leaked [redacted: ANTHROPIC_API_KEY]" in (tmp_path / "k.json").read_text()
+    BaseFolder(folder=tmp_path, repository="r", redactor=REDACTOR).save("k", report)
+    assert "leaked [redacted: ANTHROPIC_API_KEY]" in (tmp_path / "r-k.json").read_text()
 
 
 def test_this_repository_has_none_but_in_tests() -> None:
