@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import aiohappyeyeballs
 import h11
@@ -121,16 +121,11 @@ class Routes:
 
     async def _through(self, proxy: str, destination: Destination, *, private: bool) -> Route:
         """Go by the host's own proxy. Only it knows what a name means there, unless this host knows too."""
-        url = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise Unreachable(
-                502, f"the host's proxy is of a kind that Bactrian can't use: {url.scheme or 'no address'}"
-            )
+        url, port = _parsed(proxy)
         if not private:
             await self._refuse_private(destination)
-        port = url.port or (443 if url.scheme == "https" else 80)
         name = f"the host's proxy {url.hostname}:{port}"
-        addresses = await self._addresses(url.hostname, port)
+        addresses = await self._addresses(url.hostname or "", port)
         context = ssl.create_default_context() if url.scheme == "https" else None
         route = await _connect(addresses, name, context, url.hostname)
         headers: list[tuple[str, str]] = []
@@ -155,17 +150,32 @@ class Routes:
             raise Unreachable(403, f"{destination.host} is in a private network, or this host itself")
 
 
+def _parsed(proxy: str) -> tuple[SplitResult, int]:
+    """Take apart what the environment says of a proxy: its address and port. Raises Unreachable."""
+    url = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    try:
+        port = url.port or (443 if url.scheme == "https" else 80)
+    except ValueError:
+        port = 0
+    if url.scheme not in ("http", "https") or not url.hostname or not port:
+        raise Unreachable(502, f"the host's proxy is of a kind that Bactrian can't use: {url.scheme}")
+    return url, port
+
+
 def _may_be_reached(address: Address, *, named: bool) -> bool:
-    """Whether an address is public, and not one of this host's own: services that listen there expect no container."""
+    """Whether an address is public and none of this host's own: services that listen there expect no container."""
     family, _, _, _, (ip, *_) = address
-    if not is_public(ip, named=named):
-        return False
+    return is_public(ip, named=named) and not is_own(family, ip)
+
+
+def is_own(family: int, ip: str) -> bool:
+    """Whether an address is this host's: only then can a socket be bound to it."""
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((ip, 0))
         except OSError:
-            return True
-    return False
+            return False
+    return True
 
 
 async def _connect(
