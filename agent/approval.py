@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ class Approvals:
             if not self._may_ask():
                 return "nobody"
             self._count += 1
-            asked = self._asked[question.subject] = _Asked(asyncio.create_task(self._put(question, self._count)))
+            asked = self._asked[question.subject] = _Asked(asyncio.create_task(self._put(question)))
         asked.waiting += 1
         try:
             return await asyncio.shield(asked.task)
@@ -108,11 +109,11 @@ class Approvals:
             and self.approver.present
         )
 
-    async def _put(self, question: Question, number: int) -> Outcome:
+    async def _put(self, question: Question) -> Outcome:
         async with self._turn:
             if self.approver is None or self._unanswered >= MOST_UNANSWERED:
                 return "nobody"
-            name, started, answer = f"a{number}", time.monotonic(), None
+            name, started, answer = secrets.token_hex(4), time.monotonic(), None
             self.emit(
                 ApprovalRequested(
                     approval=name, action=question.action, subject=question.subject, question=question.text

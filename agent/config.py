@@ -125,9 +125,9 @@ def _flag(key: str) -> str:
 
 def _apply(settings: Settings, source: Source) -> Settings:
     changes = dict(_parse(key, place, value) for key, (place, value) in source.items())
-    if allowed := changes.get("network_allow"):
+    if "network_allow" in changes:
         # A host for this run is asked for beside those for all, not in place of them.
-        changes["network_allow"] = tuple(dict.fromkeys((*settings.network_allow, *allowed)))
+        changes["network_allow"] = tuple(dict.fromkeys((*settings.network_allow, *changes["network_allow"])))
     return replace(settings, **changes)
 
 

@@ -17,6 +17,8 @@ from lang.registries import Registry
 NO_NETWORK = "this session has no network"
 NOT_LISTED = "this host is not among those that may be reached"
 PRIVATE = "this host and private networks are reached only by name"
+OPENED_BY_NAME = (NOT_LISTED, PRIVATE)
+"""Reasons of refusals that end where a person names the host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

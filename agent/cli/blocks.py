@@ -20,6 +20,7 @@ from agent.events import (
     CheckFinished,
     DiagnosticsChanged,
     FileChanged,
+    NetworkRequested,
     SessionFinished,
     SessionResumed,
     SessionStarted,
@@ -28,7 +29,9 @@ from agent.events import (
     VerdictRow,
     WorkSaved,
 )
+from agent.hosts import pattern_for, place
 from agent.messages import Usage
+from agent.reach import OPENED_BY_NAME
 
 DIFF_LINES = 24
 EXCERPT_LINES = 8
@@ -224,11 +227,13 @@ def found(event: DiagnosticsChanged) -> RenderableType:
     return Group(line, excerpt(event.text, style="red" if event.errors else "dim"))
 
 
-def outcome(destination: str, *, allowed: bool, problem: str) -> str:
+def kept_in(event: NetworkRequested) -> str:
     """A request that did not get out, on one line; empty for one that did."""
-    if not allowed:
-        return f"⊘ {_cut(one_line(destination))}: refused"
-    return f"⊘ {_cut(one_line(destination))}: {one_line(problem)}" if problem else ""
+    where = _cut(one_line(place(event.host, event.port)))
+    if event.allowed:
+        return f"⊘ {where}: {one_line(event.problem)}" if event.problem and not event.received_bytes else ""
+    hint = f" (--allow {_cut(one_line(pattern_for(event.host, event.port)))})" if event.reason in OPENED_BY_NAME else ""
+    return f"⊘ {where}: refused{hint}"
 
 
 def resolved(event: ApprovalResolved, subject: str) -> Text:

@@ -92,7 +92,10 @@ def _output_options(command: _Command) -> _Command:
 @click.option("--branch", help="The branch to hand the work back on. Default: bactrian/ and the task in short.")
 @_output_options
 def run(task: str | None, task_file: Path | None, repo: Path, init: bool, as_json: bool, **given: object) -> None:
-    """Work on TASK without asking anything, until the result is green or a limit is reached.
+    """Work on TASK without a person, until the result is green or a limit is reached.
+
+    In a terminal it asks whether commands may reach hosts that aren't allowed yet; a question stands for a minute at
+    most. Elsewhere, and with --json, it never asks.
 
     \b
     Exit codes: 0 done and green, 1 failure of Bactrian or a model, 2 wrong usage,
@@ -102,7 +105,6 @@ def run(task: str | None, task_file: Path | None, repo: Path, init: bool, as_jso
 
     last_message = given.pop("output_last_message")
     branch = given.pop("branch")
-    given["network_allow"] = given["network_allow"] or None
     sys.exit(
         run_task(
             RunOptions(
@@ -166,7 +168,6 @@ def sessions_resume(session: str | None, more: str | None, repo: Path, as_json: 
     from agent.cli.run import RunOptions
 
     last_message = given.pop("output_last_message")
-    given["network_allow"] = given["network_allow"] or None
     options = RunOptions(
         repository=repo,
         as_json=as_json,

@@ -46,7 +46,7 @@ from agent.events import (
     VerdictRow,
     WorkSaved,
 )
-from agent.hosts import place
+from agent.network import SAID_NO
 
 PROGRESS_EVERY_S = 10.0
 """How often a long step says again how far it is, where nobody sees the block at the bottom."""
@@ -246,16 +246,18 @@ class View:
             case ApprovalRequested():
                 self._asked[event.approval] = event.subject  # who asks shows the question
             case ApprovalResolved():
-                subject = self._asked.pop(event.approval, "")
-                if event.answer == "no":
-                    self._outside.add(blocks.outcome(subject, allowed=False, problem=""))
-                yield "note", blocks.resolved(event, subject)
+                yield "note", blocks.resolved(event, self._asked.pop(event.approval, ""))
             case NetworkRequested():
-                problem = "" if event.received_bytes else event.problem
-                outcome = blocks.outcome(place(event.host, event.port), allowed=event.allowed, problem=problem)
-                if event.host and outcome and outcome not in self._outside and len(self._outside) < MOST_OUTSIDE:
-                    self._outside.add(outcome)
-                    yield "note", Text(outcome, "yellow")
+                told = blocks.kept_in(event)
+                by_a_person = event.reason == SAID_NO  # whose answer stands there already
+                if told and event.host and not by_a_person and not self._is_known(told):
+                    yield "note", Text(told, "yellow")
+
+    def _is_known(self, told: str) -> bool:
+        if told in self._outside or len(self._outside) >= MOST_OUTSIDE:
+            return True
+        self._outside.add(told)
+        return False
 
     def _told_lately(self, text: str, time: datetime) -> bool:
         if self._told is None:

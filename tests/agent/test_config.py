@@ -101,6 +101,7 @@ def test_hosts_add_up_instead_of_replacing_each_other(user_file: Path, repositor
         repository, {"BACTRIAN_NETWORK_ALLOW": "a.example, b.example"}, {"network_allow": ("git.corp", "::1")}
     )
     assert settings.network_allow == ("git.corp", "*.corp.example:8443", "a.example", "b.example", "::1")
+    assert load(None, {}, {"network_allow": ()}).network_allow == ("git.corp", "*.corp.example:8443")
 
 
 def test_a_wrong_host_is_named_by_its_flag(user_file: Path) -> None:
