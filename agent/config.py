@@ -99,16 +99,17 @@ def locations() -> Locations:
         raise UserError(f"user {os.getuid()} has no home directory: set HOME") from error
 
 
-def load(repository: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:
-    """Return the settings for a session in `repository` (None: there is none).
+def load(project: tuple[Path, bytes] | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:
+    """Return the settings for a session.
 
+    `project` is a repository's own file, as a person trusts it: its path, for messages, and what is in it.
     `environ` gives `BACTRIAN_<KEY>`; `flags` is by key (`max_time`): None where a flag was not given, else what was.
     Raises UserError, one line that names the file and line, variable or flag, and what would be right.
     """
     user_file = locations().user_file
     settings = _apply(Settings(), _file(user_file))
-    if repository is not None:
-        settings = _lower(settings, _project(repository / PROJECT_FILE, user_file))
+    if project:
+        settings = _lower(settings, _project(*project, user_file))
     variables = {key: (f"BACTRIAN_{key.upper()}", environ.get(f"BACTRIAN_{key.upper()}")) for key in KEYS}
     settings = _apply(settings, {key: found for key, found in variables.items() if found[1]})
     given = {key: (_flag(key), value) for key, value in flags.items() if value is not None}
@@ -155,8 +156,8 @@ def _parse(key: str, place: str, value: object) -> tuple[str, Any]:
         raise UserError(f"{place}: {key} is {known.expected}, not {shown}") from error
 
 
-def _project(path: Path, user_file: Path) -> Source:
-    source = _file(path)
+def _project(path: Path, data: bytes, user_file: Path) -> Source:
+    source = _table(path, data)
     for key, (place, _) in source.items():
         if key not in PROJECT_KEYS:
             allowed = ", ".join(PROJECT_KEYS)
@@ -169,10 +170,15 @@ def _file(path: Path) -> Source:
     if not path.is_file():
         return {}
     try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
+        return _table(path, path.read_bytes())
     except OSError as error:
         raise UserError(f"{path}: can't be read: {error.strerror}") from error
+
+
+def _table(path: Path, data: bytes) -> Source:
+    try:
+        text = data.decode()
+        table = tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 at byte {error.start}") from error
     except RecursionError:

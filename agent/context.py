@@ -88,7 +88,8 @@ def _outline(findings: Findings) -> str:
     if not findings.files:
         return "It is empty."
     if findings.whole:
-        rest = [path for path in findings.files if path not in findings.code.texts]
+        shown = {findings.rules[0], *findings.code.texts}
+        rest = [path for path in findings.files if path not in shown]
         return "All of it is below" + (f", but for {' '.join(rest)}." if rest else ".")
     count = f"{len(findings.files)} files" if len(findings.files) > 1 else "1 file"
     projects = findings.projects

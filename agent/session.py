@@ -40,6 +40,7 @@ from agent.redacted import redacted
 from agent.resumption import Past, hindrance, note
 from agent.session_spec import SessionSpec
 from agent.sessions import TRANSCRIPT, left_behind, unfinished
+from agent.trust import rules_of
 from agent.workplace import Workplace
 from containers.base import ContainerDied, ContainerError
 from containers.commits import base_tree
@@ -189,7 +190,7 @@ class Session:
             told = note(past, f"{ending}; {left}", changed, spec.more)
             judged = await loop.resume(told, past.ran, hindrance(past, spec.more))
         else:
-            findings = await survey(container, spec.languages, spec.task)
+            findings = await survey(container, spec.languages, spec.task, rules_of(spec.steering))
             loop = self._converse(feedback, base, findings.languages)
             judged = await loop.run(first_message(findings, spec.task))
         assert isinstance(judged, Judged)

@@ -13,6 +13,7 @@ from agent.host_secrets import host_secrets
 from agent.providers.base import Provider
 from agent.reach import NOTHING, Reach
 from agent.redaction import Redactor
+from agent.trust import Steering
 from containers.workspace import Repository
 from lang.base import Language
 from lang.dependencies import Propose
@@ -30,6 +31,8 @@ class SessionSpec:
     provider: Provider
     registry: Registry
     languages: Sequence[Language]
+    steering: Steering = field(default_factory=dict[str, bytes])
+    """What of the repository's own files a person trusts to steer the session."""
     branch: str = ""
     name_branch: Callable[[str], Awaitable[str]] | None = None
     """Finds a short name for the task (the small model's part); None, or a failure of it, takes the task's words."""

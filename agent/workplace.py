@@ -14,6 +14,7 @@ from agent.environment import environment
 from agent.events import Event, Progress
 from agent.naming import slug
 from agent.session_spec import SessionSpec
+from agent.trust import DOCKERFILE
 from containers.base import DEFAULT_PROCESSES, Container
 from containers.gate import Gate
 from containers.launch import LaunchSpec, clone_owner, launch
@@ -151,6 +152,7 @@ class Workplace:
                 repository=self.spec.repository.root,
                 workspace=self.path,
                 cache_folder=self.spec.locations.cache,
+                project_dockerfile=self.spec.steering.get(DOCKERFILE, b""),
                 environment=environment(settings, self.spec.languages),
                 image_registry=settings.image_registry,
                 memory_bytes=settings.memory_bytes,

@@ -26,10 +26,12 @@ class LaunchSpec:
     """What a session's sandbox is for."""
 
     repository: Path
-    """The user's checkout: names the caches, and may bring `.bactrian/Dockerfile`. Nothing of it is mounted."""
+    """The user's checkout: names the caches. Nothing of it is mounted or read."""
     workspace: Path
     cache_folder: Path
     """Bactrian's own cache directory on the host."""
+    project_dockerfile: bytes = b""
+    """What is in the project's own Dockerfile, if a person trusts it."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     image_registry: str = ""
     memory_bytes: Memory = "auto"
@@ -79,7 +81,7 @@ async def _docker(spec: LaunchSpec, progress: Callable[[str], None]) -> Containe
     from containers.docker import DockerContainer, DockerSpec
     from containers.images import ensure_image
 
-    wanted = recipe(spec.repository)
+    wanted = recipe(spec.project_dockerfile)
     image = await beside(partial(ensure_image, wanted, registry=spec.image_registry, progress=progress))
     return await DockerContainer.start(
         DockerSpec(
@@ -100,7 +102,7 @@ async def _docker(spec: LaunchSpec, progress: Callable[[str], None]) -> Containe
 async def _bubblewrap(spec: LaunchSpec, progress: Callable[[str], None]) -> Container:
     from containers.rootfs import ensure_rootfs
 
-    wanted = recipe(spec.repository)
+    wanted = recipe(spec.project_dockerfile)
     root: Path | None = None
     try:
         make = partial(ensure_rootfs, wanted, spec.cache_folder, registry=spec.image_registry, progress=progress)

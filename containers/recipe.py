@@ -43,31 +43,22 @@ class Recipe:
         return f"{REPOSITORY}-project:{_digest(self.digest.encode(), self.project_dockerfile)}"
 
 
-def recipe(project: Path | None = None) -> Recipe:
-    """Read the shipped recipe, the host's CA bundle and `.bactrian/Dockerfile` of a project if it has one.
+def recipe(project_dockerfile: bytes = b"") -> Recipe:
+    """Read the shipped recipe and the host's CA bundle; a project's own Dockerfile goes on top, as a person trusts it.
 
-    Raises ContainerUnavailable: one of them can't be read, or the project's is a link, which could lead
-    anywhere on the host.
+    Raises ContainerUnavailable: one of them can't be read.
     """
     files = dict(_shipped())
     try:
         if bundle := host_ca_bundle():
             files["host-ca.crt"] = bundle.read_bytes()
-        own = _project_dockerfile(project) if project else b""
     except OSError as error:
         raise ContainerUnavailable(f"{error.filename} can't be read for the image: {error.strerror}") from error
     return Recipe(
         files=tuple(sorted(files.items())),
         base=os.environ.get("BACTRIAN_BASE_IMAGE", BASE),
-        project_dockerfile=own,
+        project_dockerfile=project_dockerfile,
     )
-
-
-def _project_dockerfile(project: Path) -> bytes:
-    path = project / ".bactrian" / "Dockerfile"
-    if path.is_symlink() or path.parent.is_symlink():
-        raise ContainerUnavailable(f"{path} is a symbolic link: put the file itself there")
-    return path.read_bytes() if path.is_file() else b""
 
 
 def host_ca_bundle() -> Path | None:

@@ -13,6 +13,7 @@ from containers.base import Container
 from lang.base import Language, Project, Survey
 from tools.named_code import NamedCode, Reader
 from tools.recipes import is_recipe, recipes
+from tools.steering import steers
 from tools.steps import Runner
 from tools.text import decode
 from tools.tree import files
@@ -33,7 +34,6 @@ _UNREAD = re.compile(
     r"(?:^|/)(?:go\.sum|LICEN[CS]E[^/]*|COPYING|[^/]*\.lock|package-lock\.json)$|\.(?:png|jpe?g|gif|pdf|zip|gz|svg|opam)$",
     re.IGNORECASE,
 )
-_RULES = ("AGENTS.md", "CLAUDE.md")
 _Result = TypeVar("_Result")
 
 
@@ -76,15 +76,20 @@ class Findings:
     interfaces: Sequence[Interface] = ()
 
 
-async def survey(container: Container, languages: Sequence[Language], task: str) -> Findings:
+async def survey(
+    container: Container, languages: Sequence[Language], task: str, rules: tuple[str, str] = ("", "")
+) -> Findings:
     """Look around before the first turn; never longer than `FETCH_LIMIT_S` after the tree's files are known.
+
+    `rules` are the file that tells agents how to work here, if a person trusts it, and its text; what else would steer
+    the model is not shown to it unasked.
 
     Raises ContainerDied. What fails or takes too long is missing in the findings.
     """
     paths = await files(container)
     found = [(language, project) for language in languages for project in language.detect(paths)]
     at_hand = _at_hand(languages, {language.name for language, _ in found}, task)
-    findings = Findings(languages=at_hand, files=paths, projects=[project for _, project in found])
+    findings = Findings(languages=at_hand, files=paths, projects=[project for _, project in found], rules=rules)
     surveyor = _Surveyor(container=container, task=task, findings=findings)
     subjects: list[tuple[Language, Project | None]] = [*found[:_PROJECTS]]
     present = {language.name for language, _ in found}
@@ -179,14 +184,12 @@ class _Surveyor:
 
     async def _texts(self) -> None:
         findings = self.findings
-        worth = [path for path in findings.files if not _UNREAD.search(path)]
+        worth = [path for path in findings.files if not (_UNREAD.search(path) or steers(path))]
         sizes = await self._sizes(worth) if len(worth) <= _FILES_READ else {}
         if worth and sizes and sum(sizes.values()) <= SMALL_TREE_BYTES:
             findings.code = NamedCode(texts=await self._read(worth))
             findings.whole = True
             return
-        rules = await self._read([path for path in _RULES if path in findings.files][:1])
-        findings.rules = next(iter(rules.items()), ("", ""))
         reader = Reader(container=self.container, languages=findings.languages, files=findings.files, read=self._read)
         findings.code = await reader.find(self.task, SMALL_TREE_BYTES)
 
