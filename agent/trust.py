@@ -120,7 +120,7 @@ def settings_of(root: Path, steering: Steering) -> tuple[Path, bytes] | None:
 def rules_of(steering: Steering) -> tuple[str, str]:
     """Return the file at the root that tells agents how to work, and its text; empty ones where there is none."""
     for name in RULES:
-        if decoded := decode(steering.get(name, b"")):
+        if name in steering and (decoded := decode(steering[name])):
             return name, decoded.shown
     return "", ""
 
@@ -226,5 +226,3 @@ def _beneath(root: int, folders: Sequence[str]) -> Generator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-

@@ -78,6 +78,15 @@ def _output_options(command: _Command) -> _Command:
     return reduce(lambda made, option: option(made), reversed(options), command)
 
 
+def _trust_options(command: _Command) -> _Command:
+    """What may be said of a repository's own files."""
+    trust = click.option(
+        "--trust", is_flag=True, help="Let the repository's own files (.bactrian, AGENTS.md …) steer this run."
+    )
+    ignore = click.option("--no-project-files", is_flag=True, help="Go on without those files.")
+    return trust(ignore(command))
+
+
 @cli.command(short_help="Work on a task without a person.")
 @click.argument("task", required=False)
 @click.option("--task-file", type=click.Path(path_type=Path), help="Read the task from a file; `-` is standard input.")
@@ -90,12 +99,14 @@ def _output_options(command: _Command) -> _Command:
 @click.option("--max-cost", help="Most US dollars, like 2.50. Default: 5.")
 @click.option("--max-time", help="Most time, like 90s, 10m or 2h. Default: 1h.")
 @click.option("--branch", help="The branch to hand the work back on. Default: bactrian/ and the task in short.")
+@_trust_options
 @_output_options
 def run(task: str | None, task_file: Path | None, repo: Path, init: bool, as_json: bool, **given: object) -> None:
     """Work on TASK without a person, until the result is green or a limit is reached.
 
-    In a terminal it asks whether commands may reach hosts that aren't allowed yet; a question stands for a minute at
-    most. Elsewhere, and with --json, it never asks.
+    In a terminal it asks, before it begins, whether files of the repository may steer it that nobody trusts yet, and
+    later whether commands may reach hosts that aren't allowed yet; that question stands for a minute at most.
+    Elsewhere, and with --json, it never asks.
 
     \b
     Exit codes: 0 done and green, 1 failure of Bactrian or a model, 2 wrong usage,
@@ -105,6 +116,7 @@ def run(task: str | None, task_file: Path | None, repo: Path, init: bool, as_jso
 
     last_message = given.pop("output_last_message")
     branch = given.pop("branch")
+    trust, ignore_project = given.pop("trust"), given.pop("no_project_files")
     sys.exit(
         run_task(
             RunOptions(
@@ -113,6 +125,8 @@ def run(task: str | None, task_file: Path | None, repo: Path, init: bool, as_jso
                 repository=repo,
                 init=init,
                 branch=branch if isinstance(branch, str) else "",
+                trust=trust is True,
+                ignore_project=ignore_project is True,
                 as_json=as_json,
                 last_message=last_message if isinstance(last_message, Path) else None,
                 settings=given,
@@ -157,6 +171,7 @@ def sessions_show(session: str, as_json: bool) -> None:
 @click.option("--max-turns", help="Most replies of the model, those before among them. Default: 100.")
 @click.option("--max-cost", help="Most US dollars, those before among them. Default: 5.")
 @click.option("--max-time", help="Most time from now on, like 90s, 10m or 2h. Default: 1h.")
+@_trust_options
 @_output_options
 def sessions_resume(session: str | None, more: str | None, repo: Path, as_json: bool, **given: object) -> None:
     """Go on with SESSION (the beginning of its id will do), by default the last one here that is not done.
@@ -168,8 +183,11 @@ def sessions_resume(session: str | None, more: str | None, repo: Path, as_json: 
     from agent.cli.run import RunOptions
 
     last_message = given.pop("output_last_message")
+    trust, ignore_project = given.pop("trust"), given.pop("no_project_files")
     options = RunOptions(
         repository=repo,
+        trust=trust is True,
+        ignore_project=ignore_project is True,
         as_json=as_json,
         last_message=last_message if isinstance(last_message, Path) else None,
         settings=given,
@@ -198,11 +216,28 @@ def stats(as_json: bool) -> None:
 @cli.command(short_help="Get the session image ready.")
 @click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="A repository with .bactrian/Dockerfile.")
 @click.option("--container", type=click.Choice(["auto", "docker", "bubblewrap"]), help="The sandbox. Default: auto.")
-def image(repo: Path, container: str | None) -> None:
+@_trust_options
+def image(repo: Path, container: str | None, trust: bool, no_project_files: bool) -> None:
     """Build or pull the session image now, so that the first session need not."""
     from agent.cli.image import prepare
 
-    sys.exit(prepare(repo, container))
+    sys.exit(prepare(repo, container, trust=trust, ignore_project=no_project_files))
+
+
+@cli.command(short_help="Let a repository's own files steer Bactrian.")
+@click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository. Default: here.")
+@click.option("--yes", is_flag=True, help="Trust them without asking.")
+@click.option("--forget", is_flag=True, help="Take back what was trusted and allowed for the repository.")
+@click.option("--json", "as_json", is_flag=True, help="Write what is there as JSON; ask nothing.")
+def trust(repo: Path, yes: bool, forget: bool, as_json: bool) -> None:
+    """Show the files with which a repository would steer Bactrian, and remember that they may, until they change.
+
+    They are what lies in .bactrian, .agents/skills and .claude/skills, and every AGENTS.md and CLAUDE.md.
+    Exit code 0: all are trusted; 5: some are not.
+    """
+    from agent.cli.trust import trust as review
+
+    sys.exit(review(repo, yes=yes, forget=forget, as_json=as_json))
 
 
 @cli.group()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import replace
 
 import click
 
 from agent.cli.complaint import complain
-from agent.cli.run import RunOptions, carry_out, hand_out
-from agent.config import load, locations
-from agent.errors import ExitCode, UserError
+from agent.cli.run import RunOptions, carry_out, hand_out, settle
+from agent.config import locations
+from agent.errors import ExitCode, PermissionNeeded, UserError
 from agent.providers.base import ProviderError
 from agent.resumption import Past
 from agent.sessions import Entry, choose, transcript
@@ -31,12 +30,17 @@ def resume(wanted: str, more: str, options: RunOptions) -> int:
         # The model that it had; settings say which one *new* sessions have.
         given = {**options.settings, "model": options.settings.get("model") or past.model or None}
         options = replace(options, settings=given)
-        settings = load(repository.root, os.environ, given)
+        settings, trusted = settle(options, repository)
         require_room(past, settings.max_turns, settings.max_cost)
-        ended = carry_out(options, past.task, repository, settings, started, resumes=entry.id, more=more.strip())
+        ended = carry_out(
+            options, past.task, repository, trusted, settings, started, resumes=entry.id, more=more.strip()
+        )
     except (UserError, RepositoryError, ProviderError, PluginError) as error:
         complain(error)
         return ExitCode.USAGE
+    except PermissionNeeded as error:
+        complain(error)
+        return ExitCode.PERMISSION
     except (KeyboardInterrupt, click.Abort):
         return ExitCode.INTERRUPTED
     hand_out(options, ended.summary)

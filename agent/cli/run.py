@@ -21,14 +21,16 @@ import click
 from agent.cli.complaint import complain
 from agent.cli.presence import present
 from agent.cli.task import read_task
+from agent.cli.trust import said, steering
 from agent.config import Settings, load, locations
-from agent.errors import Cancelled, ExitCode, UserError
+from agent.errors import Cancelled, ExitCode, PermissionNeeded, UserError
 from agent.events import SessionFinished
 from agent.host_secrets import host_secrets
 from agent.messages import Usage
 from agent.providers.base import Provider, ProviderError
 from agent.providers.router import OnKey, ProviderOptions, create, no_one, parse_model
 from agent.redaction import Redactor
+from agent.trust import Steering, settings_of
 from containers.workspace import (
     NotARepository,
     Repository,
@@ -55,6 +57,8 @@ class RunOptions:
     repository: Path = Path()
     init: bool = False
     branch: str = ""
+    trust: bool = False
+    ignore_project: bool = False
     as_json: bool = False
     last_message: Path | None = None
     settings: Mapping[str, object] = field(default_factory=dict[str, object])
@@ -66,21 +70,35 @@ def run_task(options: RunOptions) -> int:
     try:
         task = read_task(options.task, options.task_file)
         repository = open_repository(options)
-        settings = load(repository.root, os.environ, options.settings)
-        finished = carry_out(options, task, repository, settings, started)
+        settings, trusted = settle(options, repository)
+        finished = carry_out(options, task, repository, trusted, settings, started)
     except (UserError, RepositoryError, ProviderError, PluginError) as error:
         complain(error)
         return ExitCode.USAGE
+    except PermissionNeeded as error:
+        complain(error)
+        return ExitCode.PERMISSION
     except (KeyboardInterrupt, click.Abort):  # while the task was read, or a question waited
         return ExitCode.INTERRUPTED
     hand_out(options, finished.summary)
     return finished.exit_code
 
 
+def settle(options: RunOptions, repository: Repository) -> tuple[Settings, Steering]:
+    """Return the settings, and what of the repository's own files may steer; a person may be asked.
+
+    Raises UserError, RepositoryError, PermissionNeeded, click.Abort.
+    """
+    say = said(trust=options.trust, ignore=options.ignore_project)
+    trusted = steering(repository.root, say, may_ask=not options.as_json)
+    return load(settings_of(repository.root, trusted), os.environ, options.settings), trusted
+
+
 def carry_out(
     options: RunOptions,
     task: str,
     repository: Repository,
+    trusted: Steering,
     settings: Settings,
     started: float,
     *,
@@ -98,7 +116,7 @@ def carry_out(
         require_price(settings, provider)
     require_outputs(options)
     redactor = Redactor(host_secrets(os.environ, repository.settings, keys))
-    known = (options, task, repository, settings, provider, small, redactor, started)
+    known = (options, task, repository, trusted, settings, provider, small, redactor, started)
     with present():
         return asyncio.run(_conduct(*known, resumes, more))
 
@@ -202,6 +220,7 @@ async def _conduct(
     options: RunOptions,
     task: str,
     repository: Repository,
+    trusted: Steering,
     settings: Settings,
     provider: Provider,
     small: Provider | None,
@@ -234,6 +253,7 @@ async def _conduct(
         provider=TextEdits(provider) if edit_format == "text" else provider,
         registry=Registry([*default_tools(edit_format), *plugin_tools()]),
         languages=found,
+        steering=trusted,
         reach=reach_of(settings, found, decided),
         remember_host=partial(_remember_host, projects, repository.root),
         branch=options.branch,

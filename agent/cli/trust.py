@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import click
 
+from agent.cli.complaint import complain
 from agent.cli.untrusted import one_line, visible
 from agent.config import locations
 from agent.errors import ExitCode, PermissionNeeded, UserError
 from agent.projects import Project, Projects
-from agent.trust import DOCKERFILE, PROJECT_FILE, Found, SteeringFile, Steering, find, remember
+from agent.trust import DOCKERFILE, PROJECT_FILE, Found, Steering, SteeringFile, find, remember
 from containers.git import RepositoryError
 from containers.workspace import find_repository
 from tools.text import plural
@@ -68,7 +68,7 @@ def trust(path: Path, *, yes: bool, forget: bool, as_json: bool) -> int:
             return _forget(root)
         return _review(root, yes=yes, as_json=as_json)
     except (UserError, RepositoryError) as error:
-        click.echo(f"bactrian: {error}", err=True)
+        complain(error)
         return ExitCode.USAGE
     except click.Abort:
         return ExitCode.INTERRUPTED
@@ -107,8 +107,9 @@ def _projects() -> Projects:
 
 
 def _somebody_is_there() -> bool:
-    # A closed stream is None.
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))  # pyright: ignore[reportUnnecessaryComparison]
+    from agent.cli.ask import can_ask
+
+    return can_ask()
 
 
 def _refusal(files: Sequence[SteeringFile]) -> str:
@@ -132,7 +133,11 @@ def _answer(root: Path, files: Sequence[SteeringFile], project: Project) -> Lite
     if len(files) > _LISTED:
         _print(f"… and {len(files) - _LISTED} more: `show` has them")
     while True:
-        match _word(click.prompt("Trust them, show them whole, go on without them, or quit?", err=True, type=str)):
+        match _word(
+            click.prompt(
+                "Trust them, show them whole, go on without them, or quit?", prompt_suffix=" ", err=True, type=str
+            )
+        ):
             case "trust":
                 return "trust"
             case "without":

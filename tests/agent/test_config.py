@@ -28,34 +28,32 @@ def project_file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def repository(project_file: Path) -> Path:
-    return project_file.parents[1]
+def kept(path: Path) -> tuple[Path, bytes]:
+    """A repository's own settings as they come from `agent.trust`."""
+    return path, path.read_bytes()
 
 
-def test_without_any_source_the_defaults_hold(user_file: Path, repository: Path) -> None:
+def test_without_any_source_the_defaults_hold(user_file: Path) -> None:
     assert not user_file.exists()
-    assert load(repository, {}, {}) == Settings()
+    assert load(None, {}, {}) == Settings()
     assert load(None, {"BACTRIAN_MODEL": ""}, {"model": None}) == Settings()
 
 
-def test_later_sources_win(user_file: Path, project_file: Path, repository: Path) -> None:
+def test_later_sources_win(user_file: Path, project_file: Path) -> None:
     user_file.write_text('max_turns = 50\nmodel = "openai/a"\nmax_cost = 3\ncontainer = "docker"\n')
     project_file.write_text("max_turns = 40\n")
     settings = load(
-        repository,
+        kept(project_file),
         {"BACTRIAN_MODEL": "openai/b", "BACTRIAN_MAX_COST": "2.50"},
         {"model": "openai/c", "max_time": "10m"},
     )
     assert settings == Settings(max_turns=40, model="openai/c", max_cost=2.5, container="docker", max_time_s=600)
 
 
-def test_flags_and_variables_may_exceed_what_a_repository_allows(
-    user_file: Path, project_file: Path, repository: Path
-) -> None:
+def test_flags_and_variables_may_exceed_what_a_repository_allows(user_file: Path, project_file: Path) -> None:
     project_file.write_text("max_turns = 4\nmax_cost = 0.1\n")
     assert user_file.parent.exists()
-    settings = load(repository, {"BACTRIAN_MAX_COST": "9"}, {"max_turns": 70})
+    settings = load(kept(project_file), {"BACTRIAN_MAX_COST": "9"}, {"max_turns": 70})
     assert (settings.max_turns, settings.max_cost) == (70, 9)
 
 
@@ -71,11 +69,11 @@ def test_flags_and_variables_may_exceed_what_a_repository_allows(
     ],
 )
 def test_a_repository_only_lowers_limits(
-    user_file: Path, project_file: Path, repository: Path, user: str, project: str, turns: int | None
+    user_file: Path, project_file: Path, user: str, project: str, turns: int | None
 ) -> None:
     user_file.write_text(user)
     project_file.write_text(project)
-    assert load(repository, {}, {}).max_turns == turns
+    assert load(kept(project_file), {}, {}).max_turns == turns
 
 
 @pytest.mark.parametrize(
@@ -88,18 +86,16 @@ def test_a_repository_only_lowers_limits(
     ],
 )
 def test_a_repository_only_narrows_the_network(
-    user_file: Path, project_file: Path, repository: Path, user: str, project: str, network: str
+    user_file: Path, project_file: Path, user: str, project: str, network: str
 ) -> None:
     user_file.write_text(f'network = "{user}"\n')
     project_file.write_text(f'network = "{project}"\n')
-    assert load(repository, {}, {}).network == network
+    assert load(kept(project_file), {}, {}).network == network
 
 
-def test_hosts_add_up_instead_of_replacing_each_other(user_file: Path, repository: Path) -> None:
+def test_hosts_add_up_instead_of_replacing_each_other(user_file: Path) -> None:
     user_file.write_text('network_allow = ["git.corp", "*.Corp.example:8443"]\n')
-    settings = load(
-        repository, {"BACTRIAN_NETWORK_ALLOW": "a.example, b.example"}, {"network_allow": ("git.corp", "::1")}
-    )
+    settings = load(None, {"BACTRIAN_NETWORK_ALLOW": "a.example, b.example"}, {"network_allow": ("git.corp", "::1")})
     assert settings.network_allow == ("git.corp", "*.corp.example:8443", "a.example", "b.example", "::1")
     assert load(None, {}, {"network_allow": ()}).network_allow == ("git.corp", "*.corp.example:8443")
 
@@ -115,10 +111,10 @@ def test_a_wrong_host_is_named_by_its_flag(user_file: Path) -> None:
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if key not in PROJECT_KEYS])
-def test_a_repository_sets_nothing_else(user_file: Path, project_file: Path, repository: Path, key: str) -> None:
+def test_a_repository_sets_nothing_else(user_file: Path, project_file: Path, key: str) -> None:
     project_file.write_text(f'\n{key} = "x"\n')
     with pytest.raises(UserError) as caught:
-        load(repository, {}, {})
+        load(kept(project_file), {}, {})
     assert str(caught.value) == (
         f"{project_file}:2: a repository can't set {key}, only max_turns, max_cost, max_time, network: put it into "
         f"{user_file}"
@@ -229,10 +225,9 @@ def test_a_file_that_is_no_text_is_named(user_file: Path) -> None:
         load(None, {}, {})
 
 
-def test_a_pipe_in_the_file_s_place_does_not_block(project_file: Path, repository: Path, user_file: Path) -> None:
-    os.mkfifo(project_file)
-    assert not user_file.exists()
-    assert load(repository, {}, {}) == Settings()
+def test_a_pipe_in_the_file_s_place_does_not_block(user_file: Path) -> None:
+    os.mkfifo(user_file)
+    assert load(None, {}, {}) == Settings()
 
 
 def test_without_a_home_it_is_told_how_to_give_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,8 @@ def look(bubblewrap_container: Container) -> Look:
         for name, text in files.items():
             await bubblewrap_container.write(name, text.encode())
         await bubblewrap_container.exec(["git", "init", "-q", "."])
-        return await survey(bubblewrap_container, LANGUAGES, task)
+        rules = ("AGENTS.md", files["AGENTS.md"]) if "AGENTS.md" in files else ("", "")
+        return await survey(bubblewrap_container, LANGUAGES, task, rules)
 
     return run
 
@@ -98,6 +99,7 @@ async def test_of_a_module_in_a_module_the_requirements_where_the_task_names_it(
         "gen.go": "//go:build ignore\n\npackage main\n\nfunc main() {}\n",
         "top.go": "package top\n",
         "AGENTS.md": "Do it well.\n" * 3_000,
+        "long.txt": "much text\n" * 3_000,
     }
     findings = await look("Mend it with log/slog.", files)
     message = first_message(findings, "Mend it.")
@@ -107,6 +109,23 @@ async def test_of_a_module_in_a_module_the_requirements_where_the_task_names_it(
     assert "golang.org/x/text v0.24.0" in first_message(findings, "Mend exp/main.go.")
     assert message.count("--- log/slog exports") == 1
     assert "more characters of AGENTS.md: read_file has the rest]" in message
+
+
+async def test_what_nobody_trusts_is_not_shown_unasked(workspace: Path, bubblewrap_container: Container) -> None:
+    (workspace / "lib").mkdir()
+    for name in ("AGENTS.md", "lib/CLAUDE.md", "notes.md"):
+        (workspace / name).write_text(f"Obey {name}.\n")
+    findings = await survey(bubblewrap_container, LANGUAGES, "Greet.")
+    assert findings.whole
+    message = first_message(findings, "Greet.")
+    assert "All of it is below, but for AGENTS.md lib/CLAUDE.md." in message
+    assert "Obey notes.md." in message
+    assert "Obey AGENTS.md" not in message
+    assert "Obey lib" not in message
+    trusted = await survey(bubblewrap_container, LANGUAGES, "Greet.", ("AGENTS.md", "Obey what was trusted.\n"))
+    message = first_message(trusted, "Greet.")
+    assert "All of it is below, but for lib/CLAUDE.md." in message
+    assert message.count("Obey what was trusted.") == 1
 
 
 async def test_a_library_that_is_not_installed_is_named(look: Look) -> None:

@@ -38,11 +38,9 @@ def test_digest_is_stable() -> None:
     assert recipe().tag == recipe().tag
 
 
-def test_a_projects_dockerfile_changes_only_its_own_tag(tmp_path: Path) -> None:
-    assert recipe(tmp_path).project_tag == recipe().tag
-    (tmp_path / ".bactrian").mkdir()
-    (tmp_path / ".bactrian" / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\n")
-    own = recipe(tmp_path)
+def test_a_projects_dockerfile_changes_only_its_own_tag() -> None:
+    assert recipe().project_tag == recipe().tag
+    own = recipe(b"ARG BASE\nFROM ${BASE}\n")
     assert own.tag == recipe().tag
     assert own.project_tag.startswith("bactrian/session-project:")
     assert replace(own, project_dockerfile=b"other").project_tag != own.project_tag
@@ -143,11 +141,3 @@ def test_debootstrap_takes_unstables_script_where_the_suite_has_none(tmp_path: P
     (tmp_path / "forky").touch()
     argv = debootstrap_argv("/usr/sbin/debootstrap", Path("/new"), "http://m.example/debian", tmp_path)
     assert argv[-3:] == ["forky", "/new", "http://m.example/debian"]
-
-
-def test_a_projects_dockerfile_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
-    folder = tmp_path / ".bactrian"
-    folder.mkdir()
-    (folder / "Dockerfile").symlink_to("/etc/shadow")
-    with pytest.raises(ContainerUnavailable, match="is a symbolic link: put the file itself there"):
-        recipe(tmp_path)

@@ -23,9 +23,12 @@ async def test_a_cache_that_can_not_be_made(workspace: Path, tmp_path: Path, no_
 
 
 async def test_the_hosts_toolchains_are_announced(workspace: Path, tmp_path: Path, no_engine: None) -> None:
-    (workspace / ".bactrian").mkdir()
-    (workspace / ".bactrian" / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\n")
-    spec = LaunchSpec(repository=workspace, workspace=workspace, cache_folder=tmp_path / "cache")
+    spec = LaunchSpec(
+        repository=workspace,
+        workspace=workspace,
+        cache_folder=tmp_path / "cache",
+        project_dockerfile=b"ARG BASE\nFROM ${BASE}\n",
+    )
     said: list[str] = []
     async with await launch("bubblewrap", spec, said.append) as container:
         assert (await container.exec(["true"])).exit_code == 0

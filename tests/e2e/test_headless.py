@@ -464,7 +464,8 @@ def test_run_ends_at_once_while_an_image_is_being_built(run: Any, model: Any, re
     (folder / "Dockerfile").write_text(f"ARG BASE\nFROM ${{BASE}}\nRUN echo {stamp} && sleep 30\n")
     started = time.monotonic()
     ended = run(
-        *("--repo", repository, "--model", model(GREEN), "--container", "docker", "--max-time", "4s", "add a greeting")
+        *("--repo", repository, "--model", model(GREEN), "--container", "docker", "--max-time", "4s"),
+        *("--trust", "add a greeting"),
     )
     assert ended.code == 4
     assert time.monotonic() - started < 20

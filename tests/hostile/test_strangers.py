@@ -6,7 +6,7 @@ import pytest
 from checkouts import BRANCH, commit, git, state, write
 from strangers import LEADING_OUT, ODD, PROMISING, RUNNING, SECRET, Trap, everything
 
-from containers.recipe import recipe
+from agent.trust import find
 from containers.workspace import (
     Clone,
     RepositoryError,
@@ -22,7 +22,7 @@ from containers.workspace import (
 def use(trap: Trap) -> Clone:
     """Do all that a session does with a repository on the host."""
     repository = find_repository(trap.checkout / "src")
-    recipe(repository.root)
+    find(repository.root)
     branch = free_branch(repository, BRANCH)
     require_room(repository, branch)
     clone = make_clone(repository, trap.folder / "session" / "workspace", branch, None)

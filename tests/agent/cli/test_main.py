@@ -22,7 +22,7 @@ def bactrian(*arguments: str, **environment: str) -> subprocess.CompletedProcess
 
 def test_help_names_every_command_and_option() -> None:
     shown = bactrian("--help").stdout
-    for command in ("run", "doctor", "image", "schema"):
+    for command in ("run", "doctor", "image", "trust", "schema"):
         assert f"\n  {command} " in shown
     options = bactrian("run", "--help").stdout
     for option in (
@@ -136,7 +136,7 @@ def test_image_finds_the_repository_around(tmp_path: Path) -> None:
     (below.parent / ".bactrian").mkdir()
     (below.parent / ".bactrian" / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\n")
     ended = bactrian(
-        *("image", "--repo", str(below), "--container", "bubblewrap"),
+        *("image", "--trust", "--repo", str(below), "--container", "bubblewrap"),
         XDG_CONFIG_HOME=str(tmp_path),
         XDG_CACHE_HOME=str(tmp_path / "cache"),
         DOCKER_HOST=f"unix://{tmp_path}/no.sock",
