@@ -16,7 +16,7 @@ from containers.base import CACHE, DEFAULT_PROCESSES, WORKSPACE, ContainerUnavai
 from containers.forks import Fork, Origin, settle
 from containers.gate import Gate
 from containers.labels import labels
-from containers.layers import engine_mounts
+from containers.layers import engine_mounts, remove_by_engine
 from containers.limits import CPU_SHARES, DEFAULT_DISK_BYTES, Inside, Memory, memory_limit, shared_memory
 from containers.starting import start_or_close
 from containers.supervised import PROXY_ENVIRONMENT, SupervisedContainer, supervisor_argv
@@ -177,7 +177,8 @@ class DockerContainer(SupervisedContainer):
         await asyncio.to_thread(_remove, self._container)
         if self._spec.fork:
             await asyncio.to_thread(_until_removed, self._container)
-            await self._spec.fork.discard()
+            if left := await self._spec.fork.discard():
+                await asyncio.to_thread(remove_by_engine, self._client, self._spec.image, left)
         self._client.close()
 
 
@@ -329,9 +330,8 @@ def _remove(container: EngineContainer) -> None:
 def _until_removed(container: EngineContainer) -> None:
     """Wait until the engine has unmounted what the container had. Raises nothing."""
     import docker.errors
-    import requests
 
-    with contextlib.suppress(docker.errors.DockerException, requests.RequestException, OSError):
+    with contextlib.suppress(docker.errors.DockerException, OSError):
         container.wait(timeout=10, condition="removed")
 
 

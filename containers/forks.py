@@ -106,11 +106,15 @@ class Fork:
         """Where the fork has layers of its own."""
         return (WORKSPACE, self.workspace), *(((CACHE, self.cache),) if self.cache else ())
 
-    async def discard(self) -> None:
-        """Remove what the fork wrote, now or with the last fork of it. Raises nothing; may be called twice."""
-        if not self.discarded:
-            self.discarded = True
-            await asyncio.to_thread(_remove, self._unused())
+    async def discard(self) -> list[Path]:
+        """Remove what the fork wrote, now or with the last fork of it. Raises nothing; may be called twice.
+
+        Returns the folders of which something is left: an engine's root may have been using their `work` folders.
+        """
+        if self.discarded:
+            return []
+        self.discarded = True
+        return await asyncio.to_thread(remove_folders, self._unused())
 
     def _unused(self) -> list[Path]:
         """Return the folders that nobody needs any more: this one's, and those that were kept for it alone."""
@@ -211,7 +215,7 @@ async def settle(container: Container, fork: Fork) -> None:
 
 def remove_forks_of(process: str, forks: Path) -> None:
     """Remove the folders that a process (`containers.labels.process_name`) has left in `forks`. Raises nothing."""
-    _remove([folder for folder in forks.glob(f"{process}-*") if not folder.is_symlink()])
+    remove_folders([folder for folder in forks.glob(f"{process}-*") if not folder.is_symlink()])
 
 
 def _make_folders(fork: Fork, owner: tuple[int, int] | None) -> None:
@@ -222,8 +226,8 @@ def _make_folders(fork: Fork, owner: tuple[int, int] | None) -> None:
         fork.cache.make(owner)
 
 
-def _remove(folders: list[Path]) -> None:
-    """Remove folders whatever is in them: names of any depth, directories that are read-only, root's work folder."""
+def remove_folders(folders: list[Path]) -> list[Path]:
+    """Remove forks' folders whatever is in them; return those that are not quite gone. Raises nothing."""
     for folder in folders:
         for work in folder.glob("*/work/work"):
             with contextlib.suppress(OSError):
@@ -234,6 +238,7 @@ def _remove(folders: list[Path]) -> None:
     for parent in {folder.parent for folder in folders}:
         with contextlib.suppress(OSError):
             parent.rmdir()
+    return [folder for folder in folders if folder.exists()]
 
 
 def _escaped(path: str) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from containers.base import ContainerUnavailable
-from containers.forks import ORIGIN, Fork, Layers
+from containers.forks import ORIGIN, Fork, Layers, remove_folders
 from containers.labels import labels
 
 if TYPE_CHECKING:
+    import docker
     import docker.types
 
 _MOUNT = """
@@ -45,6 +49,25 @@ def _volume(target: str, layers: Layers, fork: Fork) -> docker.types.Mount:
     options = _with_marks(layers.options(), fork, "redirect_dir=on")
     driver = DriverConfig("local", {"type": "overlay", "device": "overlay", "o": options})
     return Mount(target, None, type="volume", no_copy=True, labels=labels("fork"), driver_config=driver)
+
+
+def remove_by_engine(client: docker.DockerClient, image: str, folders: Sequence[Path]) -> None:
+    """Remove forks' folders in which overlayfs has left what is the engine's root's. Raises nothing."""
+    import docker.errors
+    from docker.types import Mount
+
+    for folder in folders:
+        with contextlib.suppress(docker.errors.DockerException, OSError):
+            client.containers.run(
+                image,
+                ["rm", "-rf", "/fork/workspace/work", "/fork/cache/work"],
+                user="0:0",
+                network_mode="none",
+                mounts=[Mount("/fork", str(folder), type="bind")],
+                labels=labels("fork"),
+                remove=True,
+            )
+    remove_folders(list(folders))
 
 
 def sandbox_binds(fork: Fork) -> list[str]:
