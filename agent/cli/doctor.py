@@ -166,11 +166,24 @@ def _network(settings: Settings) -> Finding:
     from agent.reach import reach_of
     from lang.detect import languages
 
-    reach = reach_of(settings, languages())
+    reach = reach_of(settings, languages(), _decided_here())
     hosts = ", ".join(reach.hosts)
     told = {"none": "none", "registries": f"registries: {hosts or 'no host'}", "full": "full: every public host"}
-    beside = f", {', '.join(map(str, reach.named))}" if reach.mode == "full" and reach.named else ""
+    named = ", ".join(map(str, (*reach.named, *reach.decided)))
+    beside = f", {named}" if reach.mode == "full" and named else ""
     return Finding(name="network", state="ok", found=told[reach.mode] + beside)
+
+
+def _decided_here() -> tuple[str, ...]:
+    """The hosts that a person has allowed for the repository that this is run in."""
+    from agent.projects import Projects
+    from containers.workspace import RepositoryError, find_repository
+
+    try:
+        repository = find_repository(Path())
+    except RepositoryError:
+        return ()
+    return Projects(folder=locations().state / "projects").load(repository.root).network_allow
 
 
 def _models(settings: Settings) -> Iterator[Finding]:

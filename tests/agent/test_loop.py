@@ -89,6 +89,7 @@ class Stage:
     asked: list[str] = field(default_factory=list[str])
     reviews: list[Reviewed] = field(default_factory=list[Reviewed])
     reviewed: int = 0
+    news: list[str] = field(default_factory=list[str])
 
     def loop(self) -> Loop:
         tools = [
@@ -108,6 +109,7 @@ class Stage:
             emit=self.events.append,
             judge=self.judge,
             review=self.review,
+            news=lambda: self.news.pop(0) if self.news else "",
             limits=self.limits,
         )
 
@@ -329,3 +331,24 @@ async def test_look_up_that_found_nothing_does_not_keep_the_work_from_being_done
     stage = Stage(script="[[turn]]\n" + call("missing", "a") + call("finish", "done"))
     await stage.loop().run("Go.")
     assert stage.asked == ["done"]
+
+
+async def test_what_happened_during_a_call_stands_in_its_result_and_what_came_later_beside_it() -> None:
+    script = "[[turn]]\n" + call("do", "a") + call("do", "b") + "[[turn]]\n" + call("finish", "done")
+    stage = Stage(script=script, news=["", "Network: b was refused.", "Network: the review's."])
+    loop = stage.loop()
+    await loop.run("Go.")
+    assert [answer.content for answer in answers(loop, 2)] == ["did a", "did b\n\nNetwork: b was refused."]
+    assert loop.history[2].parts[-1] == Text(text="Network: the review's.")
+    finished = cast("list[ToolFinished]", stage.of(ToolFinished))
+    assert [(event.content, event.display) for event in finished][1] == (
+        "did b\n\nNetwork: b was refused.",
+        "did b",
+    )
+
+
+async def test_news_of_a_call_that_failed_is_told_too() -> None:
+    stage = Stage(script="[[turn]]\n" + call("fail", "a") + "[[turn]]\n" + call("finish"), news=["Refused."])
+    loop = stage.loop()
+    await loop.run("Go.")
+    assert [answer.content for answer in answers(loop, 2)] == ["no a: take another\n\nRefused."]
