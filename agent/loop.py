@@ -94,13 +94,17 @@ class Loop:
     async def resume(self, note: str, ran: Sequence[Ran], hindrance: ToolResult | None) -> Judgement:
         """Go on with the history that an earlier run has left; the model is told `note`. Raises like `run`.
 
-        A last reply that has no answer yet is answered with what is known of its calls. If it was the model's last
+        The calls of a last reply that has no answer yet are made, but for those that `ran`. If it was the model's last
         word, the judge is asked first, unless there is a `hindrance`, which is told instead.
         """
         last, parts = self.history[-1], list[Part]()
         if last.role == "assistant":
             said = last if last.parts != EMPTY_REPLY else replace(last, parts=())
             reply = Completed(message=said, usage=Usage(), stop="end")
+            known = {call.id: result for call, result in ran}
+            rest = [call for call in last.calls if call.id not in known]
+            known |= {call.id: result for call, result in zip(rest, await self._calls().run(rest), strict=True)}
+            ran = [(call, known[call.id]) for call in last.calls]
             judgement, parts = await self._answer(reply, ran, hindrance)
             if judgement is not None and judgement.final:
                 return judgement

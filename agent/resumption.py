@@ -56,9 +56,9 @@ class Past:
     """US dollars, as far as prices were known."""
     messages: tuple[Message, ...] = ()
     ran: tuple[Ran, ...] = ()
-    """What is known of the calls of the last reply, where it has no answer."""
-    undone: str = ""
-    """The first of these calls' tool that did not come to its end."""
+    """What is known of the calls of the last reply, where it has no answer; the others are still to be made."""
+    interrupted: str = ""
+    """The tool of a call that was begun and did not come to its end. No other call is then made after it."""
 
     @classmethod
     def of(cls, events: Sequence[Stamped]) -> Self:
@@ -68,8 +68,8 @@ class Past:
             past = replace(past._after(stamped), seq=max(past.seq, stamped.stamp.seq))
         if past.messages and past.messages[-1].role == "assistant":
             ran = tuple(_ran(events, past.messages[-1].calls))
-            undone = next((call.name for call, result in ran if result and result.content in (INTERRUPTED, UNDONE)), "")
-            past = replace(past, ran=ran, undone=undone)
+            cut = next((call.name for call, result in ran if result and result.content == INTERRUPTED), "")
+            past = replace(past, ran=ran, interrupted=cut)
         return past
 
     @property
@@ -112,8 +112,8 @@ class Past:
 
 def hindrance(past: Past, more: str) -> ToolResult | None:
     """Return what hinders the last reply, had it called `finish`, from being judged now; None if nothing does."""
-    if past.undone:
-        return ToolResult(content=f"Not finished: {past.undone} was interrupted.", is_error=True)
+    if past.interrupted:
+        return ToolResult(content=f"Not finished: {past.interrupted} was interrupted.", is_error=True)
     return ToolResult(content="The run ended with that.") if more else None
 
 
@@ -129,16 +129,17 @@ def note(past: Past, how: str, changed: Sequence[Change], more: str) -> str:
 
 
 def _ran(events: Sequence[Stamped], calls: Sequence[ToolCall]) -> Iterable[Ran]:
-    """Return each call with its result, in so far as it came to one."""
+    """Return the calls that ended, with their results; where one was interrupted, all but `finish`."""
     at = max(at for at, stamped in enumerate(events) if isinstance(stamped.event, MessageAdded))
     since = [stamped.event for stamped in events[at:]]
     results = {event.call: event for event in since if isinstance(event, ToolFinished)}
     begun = {event.call for event in since if isinstance(event, ToolStarted)}
     changed = [event for event in since if isinstance(event, FileChanged)]
+    interrupted = begun - set(results)
     for call in calls:
         if call.name == FINISH and call.invalid is None:
-            yield call, None
-        elif ended := results.get(call.id):
+            continue
+        if ended := results.get(call.id):
             changes = (event for event in changed if event.call == call.id)
             yield (
                 call,
@@ -148,5 +149,5 @@ def _ran(events: Sequence[Stamped], calls: Sequence[ToolCall]) -> Iterable[Ran]:
                     changes=tuple(Change(path=each.path, added=each.added, removed=each.removed) for each in changes),
                 ),
             )
-        else:
+        elif interrupted:
             yield call, ToolResult(content=INTERRUPTED if call.id in begun else UNDONE, is_error=True)

@@ -21,11 +21,21 @@ from agent.events import (
     SessionResumed,
     SessionStarted,
     Stamped,
+    ToolStarted,
     WorkSaved,
 )
 from agent.messages import Message, join
 
-_DURABLE = (SessionOpened, SessionStarted, SessionResumed, MessageAdded, CheckFinished, WorkSaved, SessionFinished)
+_DURABLE = (
+    SessionOpened,
+    SessionStarted,
+    SessionResumed,
+    MessageAdded,
+    ToolStarted,  # a call that was begun is never made again unasked
+    CheckFinished,
+    WorkSaved,
+    SessionFinished,
+)
 """Events that a resumed session can't do without: they are on the disk before `append` returns."""
 
 

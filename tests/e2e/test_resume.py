@@ -161,3 +161,93 @@ def test_next_start_says_what_became_of_the_last(
     assert len(said) == 1
     assert said[0].startswith(f"session {session} was killed")
     assert f"bactrian sessions resume {session}" in said[0]
+
+
+GREEN = f"[[turn]]\n{GO_MOD}{GREET}{TEST}{FINISH}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "first"),
+    [
+        ("session_opened", "session_started"),
+        ("message_added", "session_resumed"),
+        ("check_finished", "session_resumed"),
+    ],
+)
+def test_killed_at_the_edges(
+    kind: str, first: str, environment: dict[str, str], model: Any, repository: Path, bactrian: Any
+) -> None:
+    """Before there was a clone, before the first reply, and when only the verdict was left: no reply is asked twice."""
+    options = ("--repo", repository, "--model", model(GREEN), "--container", "bubblewrap")
+    killed_at(environment, kind, *options)
+    ended = bactrian("resume", "--json", "--container", "bubblewrap")
+    assert ended.returncode == 0, ended.stderr
+    events = events_of(ended)
+    assert next(event["kind"] for event in events if event["kind"] != "progress") == first
+    last = events[-1]
+    assert (last["status"], last["turns"], last["branch"]) == ("done", 1, "bactrian/add-greeting")
+    assert files_on(repository, "bactrian/add-greeting") == ["go.mod", "greet.go", "greet_test.go"]
+    assert left_over(environment) == []
+
+
+def test_done_session_takes_more_with_another_model(
+    environment: dict[str, str], model: Any, repository: Path, bactrian: Any, run: Any, tmp_path: Path
+) -> None:
+    thinking = GREEN.replace("[[turn]]\n", "[[turn]]\nthinking = 'hm'\n")
+    done = run("--repo", repository, "--model", model(thinking), "--container", "bubblewrap", "add a greeting")
+    assert done.code == 0, done.stderr
+    session = done.last["session"]
+    refused = bactrian("resume", session)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"bactrian: session {session} is done, and its work is on bactrian/add-greeting: ")
+
+    other = tmp_path / "other.toml"
+    readme = '[[turn.call]]\nname = "write_file"\ninput = { path = "README", content = "Greets.\\n" }\n'
+    turns = f"[[turn]]\n[[turn]]\nexpect = ['# More to do\\nwrite a README', 'greet.go \\+']\n{readme}{FINISH}"
+    other.write_text(turns)
+    ended = bactrian(
+        *("resume", "--json", "--container", "bubblewrap", "--model", f"scripted/{other}"), session, "write a README"
+    )
+    assert ended.returncode == 0, ended.stderr
+    events = events_of(ended)
+    assert events[0]["more"] == "write a README"
+    assert events[-1]["turns"] == 2
+    assert events[-1]["branch"] == "bactrian/add-greeting"
+    assert "README" in files_on(repository, "bactrian/add-greeting")
+    # What it made stands on the branch as a second commit, not as another branch.
+    argv = ["git", "-C", str(repository), "rev-list", "--count", "bactrian/add-greeting"]
+    assert subprocess.run(argv, capture_output=True, text=True, check=True).stdout == "2\n"
+
+
+def test_limit_that_is_used_up_is_said_before_anything_starts(
+    model: Any, repository: Path, bactrian: Any, run: Any
+) -> None:
+    script = model(f"{FIRST.replace('sleep 300', 'true')}[[turn]]\n{TEST}{FINISH}")
+    options = ("--container", "bubblewrap", "--max-turns", "2")
+    assert run("--repo", repository, "--model", script, *options, "add a greeting").last["status"] == "limit"
+    refused = bactrian("resume", "--max-turns", "2")
+    assert refused.returncode == 2
+    assert refused.stderr == "bactrian: the session has taken 2 turns: allow more with --max-turns\n"
+    ended = bactrian("resume", "--json", *options[:3], "3")
+    assert ended.returncode == 0, ended.stderr
+    assert events_of(ended)[-1]["branch"] == "bactrian/add-greeting"
+
+
+def test_broken_repository_of_a_clone_is_made_anew_around_its_files(
+    environment: dict[str, str], model: Any, repository: Path, bactrian: Any
+) -> None:
+    script = model(f'{FIRST}[[turn]]\nexpect = ["git\'s own were broken"]\n{TEST}{FINISH}')
+    options = ("--repo", repository, "--model", script, "--container", "bubblewrap")
+    session = killed_at(environment, "tool_started", *options, tool="bash", wait=Path("begun"))
+    folder = Path(environment["BACTRIAN_STATE_DIR"], "sessions", session)
+    (folder / "workspace" / ".git" / "HEAD").write_bytes(b"\0" * 100)
+    with (folder / "transcript.jsonl").open("ab") as transcript:
+        transcript.write(b'{"kind":"tool_output","seq":')
+    ended = bactrian("resume", "--json", "--container", "bubblewrap")
+    assert ended.returncode == 0, ended.stderr
+    assert files_on(repository, "bactrian/add-greeting") == ["begun", "go.mod", "greet.go", "greet_test.go"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "transcript.jsonl",
+        "transcript.jsonl.lock",
+        "transcript.jsonl.torn",
+    ]
