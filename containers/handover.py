@@ -15,6 +15,7 @@ from pathlib import Path
 
 from containers.git import RepositoryError, git
 from containers.labels import process_name
+from containers.objects import take_objects
 from containers.repository import Repository
 
 FETCH_TIMEOUT_S = 300.0
@@ -46,7 +47,8 @@ def fetch_result(repository: Repository, clone: Path, branch: str, commit: str, 
     """
     _distrust(clone)
     _require_unmoved(repository, branch, previous)
-    with tempfile.TemporaryDirectory(prefix=f"bactrian-{process_name()}-") as folder:
+    # Beside the clone: object files need not be copied there.
+    with tempfile.TemporaryDirectory(prefix=f"bactrian-{process_name()}-", dir=clone.parent) as folder:
         source = _only_objects(repository, Path(folder, "from"), clone, commit)
         target = _only_refs(repository, Path(folder, "to"))
         git(
@@ -69,9 +71,7 @@ def fetch_result(repository: Repository, clone: Path, branch: str, commit: str, 
 def _only_objects(repository: Repository, folder: Path, clone: Path, commit: str) -> Path:
     """Make a repository whose configuration, refs and hooks are ours, and whose objects are the clone's."""
     _init(repository, folder)
-    alternates = folder / "objects" / "info" / "alternates"
-    alternates.parent.mkdir(exist_ok=True)
-    alternates.write_bytes(os.fsencode(clone.resolve() / ".git" / "objects") + b"\n")
+    take_objects(clone, folder / "objects")
     refs = folder / "refs" / "heads"
     refs.mkdir(parents=True, exist_ok=True)
     (refs / "result").write_text(f"{commit}\n")

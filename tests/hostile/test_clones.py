@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from checkouts import BRANCH, commit, git, state, write
 from strangers import LEADING_OUT, ODD, RUNNING, SECRET, Trap, everything
 
+from containers.objects import take_objects
 from containers.workspace import Clone, RepositoryError, fetch_result, find_repository, make_clone
 
 
@@ -61,6 +64,50 @@ REFUSED = {
     "alternateRefsCommand",
 }
 """Those that would have git read other objects. Nothing else of the clone counts."""
+
+
+SWAP = """
+import os, sys, time
+objects, private, theirs = sys.argv[1:]
+os.chdir(objects)
+print("swapping", flush=True)
+while os.getppid() == int(os.environ["SWAPPED_BY"]):
+    for name, target in (("info/alternates", None), (theirs, os.path.join(private, theirs))):
+        if target is None:
+            open(name + ".new", "w").write(private + "\\n")
+        else:
+            os.symlink(target, name + ".new")
+        os.rename(name + ".new", name)
+        time.sleep(0.0005)
+        os.unlink(name)
+        time.sleep(0.0005)
+"""
+
+
+def test_a_process_that_swaps_paths_meanwhile_smuggles_nothing_in(trap: Trap, clone: Clone) -> None:
+    """Its commit has a file that only the user's private repository holds, and links come and go to that one."""
+    secret = git(trap.private, "rev-parse", "HEAD:secret")
+    listing = b"100644 secret\0" + bytes.fromhex(secret)
+    wanted = git(clone.path, "commit-tree", tree_of(clone.path, listing), "-p", "HEAD", "-m", "evil")
+    objects = clone.path / ".git/objects"
+    (objects / "info").mkdir(exist_ok=True)
+    assert not (objects / secret[:2]).exists()
+    argv = [sys.executable, "-c", SWAP, str(objects), str(trap.private / ".git/objects"), secret[:2]]
+    environment = {**os.environ, "SWAPPED_BY": str(os.getpid())}
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE) as swapping:
+        try:
+            assert swapping.stdout
+            assert swapping.stdout.readline() == b"swapping\n"
+            for _ in range(10):
+                assert bring_home(trap, clone, wanted)
+            for number in range(200):
+                taken = trap.folder / "session" / f"taken-{number}"
+                taken.mkdir()
+                with contextlib.suppress(RepositoryError):
+                    take_objects(clone.path, taken)
+        finally:
+            swapping.kill()
+    assert not list(trap.folder.glob(f"session/taken-*/{secret[:2]}/{secret[2:]}"))
 
 
 # What git must not take from it
