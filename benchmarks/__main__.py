@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("start", "turn", "command_overhead", "forks", "session_ready", "memory", "feedback", "redaction")
+NAMES = ("start", "turn", "command_overhead", "forks", "session_ready", "memory", "feedback", "network", "redaction")
 
 
 def main() -> None:

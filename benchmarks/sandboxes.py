@@ -7,12 +7,13 @@ import os
 import tempfile
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.config import locations
 from containers.bubblewrap import BubblewrapContainer, BubblewrapSpec
 from containers.docker import DockerContainer, DockerSpec, connect, session_user
+from containers.gate import Gate, OpenGate
 from containers.images import ensure_image
 from containers.recipe import recipe
 from containers.rootfs import ensure_rootfs
@@ -28,6 +29,7 @@ class Sandboxes:
     workspace: Path
     cache: Path
     volume: str
+    gate: Gate = field(default_factory=OpenGate)
 
     @property
     def starts(self) -> dict[str, Callable[[], Awaitable[SupervisedContainer]]]:
@@ -35,11 +37,11 @@ class Sandboxes:
         return {"docker": self.docker, "bubblewrap": self.bubblewrap}
 
     async def docker(self) -> SupervisedContainer:
-        spec = DockerSpec(image=self.image, workspace=self.workspace, cache_volume=self.volume)
+        spec = DockerSpec(image=self.image, workspace=self.workspace, cache_volume=self.volume, gate=self.gate)
         return await DockerContainer.start(spec)
 
     async def bubblewrap(self) -> SupervisedContainer:
-        spec = BubblewrapSpec(workspace=self.workspace, cache=self.cache, root=self.rootfs)
+        spec = BubblewrapSpec(workspace=self.workspace, cache=self.cache, root=self.rootfs, gate=self.gate)
         return await BubblewrapContainer.start(spec)
 
 

@@ -26,7 +26,7 @@ set -u
 target=$1 package=$2 stage=$3
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
-printf 'bactrian-proxy: %s%s\n' "$(go env GOPROXY)" "${https_proxy:+, https_proxy is $https_proxy}"
+printf 'bactrian-proxy: %s\n' "$(go env GOPROXY)"
 cp go.mod "$work/go.mod" || exit 1
 if [ -f go.sum ]; then cp go.sum "$work/go.sum" || exit 1; fi
 direct() {
@@ -90,7 +90,7 @@ kind=$1 limit=$2; shift 2
 here=$(mktemp -d) && cd "$here" || exit 1
 trap 'rm -rf "$here"' EXIT
 export GOWORK=off
-printf 'bactrian-proxy: %s%s\n' "$(go env GOPROXY)" "${https_proxy:+, https_proxy is $https_proxy}"
+printf 'bactrian-proxy: %s\n' "$(go env GOPROXY)"
 proxy=$(go env GOPROXY | sed 's/[,|]direct//g; s/[,|]off//g')
 case $proxy in '' | direct | off) ;; *) export GOPROXY=$proxy ;; esac
 case $kind in
