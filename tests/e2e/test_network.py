@@ -117,11 +117,11 @@ def test_a_repository_can_not_widen_its_own_network(run: Any, repository: Path, 
     settings.parent.mkdir()
     script = model(tmp_path, ("", f"curl -sS http://{host}/"), ("was refused: only ", "true"))
     settings.write_text(f'network_allow = ["{host}"]\n')
-    ended = run(*options(repository, script, 2))
+    ended = run("--trust", *options(repository, script, 2))
     assert ended.code == 2
     assert f"{settings}:1: a repository can't set network_allow" in ended.stderr
     settings.write_text('network = "full"\n')
-    ended = run(*options(repository, script, 2))
+    ended = run("--trust", *options(repository, script, 2))
     assert ended.code == 4, ended.stderr
     assert not ended.of("network_requested")[0]["allowed"]
 
