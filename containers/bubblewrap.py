@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +21,7 @@ from containers.gate import Gate
 from containers.layers import mounting, sandbox_binds
 from containers.limits import DEFAULT_DISK_BYTES, Inside, Memory, host_memory, memory_limit, shared_memory
 from containers.recipe import host_ca_bundle
+from containers.seccomp import seccomp_filter
 from containers.starting import start_or_close
 from containers.supervised import PROXY_ENVIRONMENT, SupervisedContainer, supervisor_argv
 
@@ -35,15 +38,23 @@ HOST_FILES = (
     "/etc/ocamlfind.conf",
 )
 NETWORK_FILES = {
-    "/etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
-    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
-    "/etc/resolv.conf": "",
+    "/etc/hosts": b"127.0.0.1 localhost\n::1 localhost\n",
+    "/etc/nsswitch.conf": b"passwd: files\ngroup: files\nhosts: files\n",
+    "/etc/resolv.conf": b"",
 }
 """What is known inside of names: a lookup of any other fails at once."""
 _DROP_ROOT = (
     *("setpriv", "--reuid", str(UID), "--regid", str(GID), "--clear-groups"),
     *("--inh-caps", "-all", "--bounding-set", "-all", "--no-new-privs"),
 )
+PROC_FILES = (
+    *("/proc/kcore", "/proc/keys", "/proc/key-users", "/proc/kmsg", "/proc/kallsyms", "/proc/latency_stats"),
+    *("/proc/sched_debug", "/proc/timer_list", "/proc/timer_stats"),
+    *("/proc/kpagecount", "/proc/kpageflags", "/proc/kpagecgroup"),
+)
+"""What they tell of the whole machine is kept from commands; Docker hides nearly the same."""
+PROC_FOLDERS = ("/proc/acpi", "/proc/asound", "/proc/scsi", "/proc/fs")
+_SECCOMP = "seccomp"
 _NICE = 5
 """Where no control group keeps commands from the host's own."""
 PATH = "/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -132,10 +143,12 @@ class BubblewrapContainer(SupervisedContainer):
         memory = memory_limit(spec.memory_bytes, host_memory())
         group = make_group(processes=spec.processes, memory_bytes=memory, cpus=spec.cpus)
         with contextlib.ExitStack() as until_started:
-            texts = {path: until_started.enter_context(_readable(text)) for path, text in NETWORK_FILES.items()}
+            files = {path: until_started.enter_context(_readable(text)) for path, text in NETWORK_FILES.items()}
+            if (calls := seccomp_filter()) is not None:
+                files[_SECCOMP] = until_started.enter_context(_readable(calls))
             counters = until_started.enter_context(group.counters()) if group else None
             inside = _inside(spec, group, memory, counters)
-            argv = [*_bwrap(spec, texts, memory, inside), "--", *(_DROP_ROOT if os.geteuid() == 0 else ())]
+            argv = [*_bwrap(spec, files, memory, inside), "--", *(_DROP_ROOT if os.geteuid() == 0 else ())]
             argv += supervisor_argv(python)
             if spec.fork:
                 argv = mounting(spec.fork, argv)
@@ -146,7 +159,7 @@ class BubblewrapContainer(SupervisedContainer):
                 stderr=asyncio.subprocess.PIPE,
                 env={},
                 cwd=spec.fork.folder if spec.fork else None,
-                pass_fds=(*texts.values(), *(counters or {}).values()),
+                pass_fds=(*files.values(), *(counters or {}).values()),
                 start_new_session=True,  # Ctrl-C in the terminal is Bactrian's to handle
             )
         assert process.stderr
@@ -208,11 +221,11 @@ async def _exited(pid: int) -> None:
 
 
 @contextlib.contextmanager
-def _readable(text: str) -> Generator[int]:
-    """Open a descriptor from which `text`, which fits into a pipe, can be read."""
+def _readable(data: bytes) -> Generator[int]:
+    """Open a descriptor from which `data`, which fits into a pipe, can be read."""
     reader, writer = os.pipe()
     try:
-        os.write(writer, text.encode())
+        os.write(writer, data)
         os.close(writer)
         yield reader
     finally:
@@ -229,8 +242,8 @@ def _inside(
     return Inside(memory=known, processes=spec.processes, disk=spec.disk_bytes, counters=counters)
 
 
-def _bwrap(spec: BubblewrapSpec, texts: Mapping[str, int], memory: int | None, inside: Inside) -> list[str]:
-    """Return the command; `texts` has open descriptors of small files by the path where they are to be."""
+def _bwrap(spec: BubblewrapSpec, files: Mapping[str, int], memory: int | None, inside: Inside) -> list[str]:
+    """Return the command; `files` has open descriptors of small files by the path where they are to be."""
     executable = shutil.which("bwrap")
     if not executable:
         raise ContainerUnavailable("bubblewrap is not installed: install it with `apt-get install bubblewrap`")
@@ -250,8 +263,16 @@ def _bwrap(spec: BubblewrapSpec, texts: Mapping[str, int], memory: int | None, i
         argv += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]
     else:
         argv += ["--unshare-user", "--uid", str(UID), "--gid", str(GID)]
+        if _can(executable, "--disable-userns"):
+            argv.append("--disable-userns")
     argv += _image_mounts(spec.root) if spec.root else _host_mounts(spec.host_paths)
     argv += ["--proc", "/proc", "--dev", "/dev"]
+    for path in PROC_FILES:
+        if os.path.exists(path):
+            argv += ["--ro-bind", "/dev/null", path]
+    for path in PROC_FOLDERS:
+        if os.path.isdir(path):
+            argv += ["--tmpfs", path, "--remount-ro", path]
     # Both are memory.
     temporary = ("--size", str(memory // 2)) if memory else ()
     argv += ["--perms", "1777", *temporary, "--tmpfs", "/tmp"]
@@ -260,8 +281,11 @@ def _bwrap(spec: BubblewrapSpec, texts: Mapping[str, int], memory: int | None, i
     if not (spec.fork and spec.fork.cache):
         argv += ["--bind", str(spec.cache), CACHE]
     argv += ["--chdir", WORKSPACE]
-    for path, descriptor in texts.items():
-        argv += ["--perms", "0444", "--ro-bind-data", str(descriptor), path]
+    for path, descriptor in files.items():
+        if path == _SECCOMP:
+            argv += ["--seccomp", str(descriptor)]
+        else:
+            argv += ["--perms", "0444", "--ro-bind-data", str(descriptor), path]
     environment = {"HOME": "/cache/home", "USER": "bactrian", "LANG": "C.UTF-8", "PATH": PATH, **spec.environment}
     environment |= PROXY_ENVIRONMENT if spec.gate else {}
     environment |= inside.variable()
@@ -284,6 +308,12 @@ def _origin(spec: BubblewrapSpec) -> Origin:
     if spec.fork:
         origin.below(spec.fork)
     return origin
+
+
+@functools.cache
+def _can(executable: str, option: str) -> bool:
+    """Whether this bubblewrap knows an option; older ones don't."""
+    return option in subprocess.run([executable, "--help"], capture_output=True, text=True, check=False).stdout
 
 
 def _image_mounts(root: Path) -> list[str]:

@@ -43,7 +43,9 @@ def exists(name: str) -> bool:
     if kind == "bubblewrap":
         return Path("/proc", identity).exists()
     with contextlib.closing(connect()) as client:
-        return any((found.id or "").startswith(identity) for found in client.containers.list(all=True))
+        return any(
+            (found.id or "").startswith(identity) for found in client.containers.list(all=True, ignore_removed=True)
+        )
 
 
 def kill(name: str) -> None:
@@ -183,7 +185,7 @@ async def test_it_ends_with_the_bactrian_process(
 def used(workspace: Path) -> bool:
     """Whether any container has this workspace. (Others on this machine may run tests as well.)"""
     with contextlib.closing(connect()) as client:
-        if any(str(workspace) in str(found.attrs) for found in client.containers.list(all=True)):
+        if any(str(workspace) in str(found.attrs) for found in client.containers.list(all=True, ignore_removed=True)):
             return True
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
