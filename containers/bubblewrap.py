@@ -181,6 +181,10 @@ class BubblewrapContainer(SupervisedContainer):
         await _exited(self._process.pid)
         await pipes.close()
 
+    async def _cause(self) -> str | None:
+        kills = await asyncio.to_thread(self._group.kills) if self._group else 0
+        return f"killed from outside, or out of memory, as {kills} processes before" if kills else None
+
     async def _end(self) -> None:
         try:
             await asyncio.wait_for(self._process.wait(), 2)

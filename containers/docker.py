@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from containers.base import CACHE, DEFAULT_PROCESSES, WORKSPACE, ContainerUnavailable
+from containers.engine import EngineFacts, engine_facts, ran_out_of_memory
 from containers.forks import Fork, Origin, settle
 from containers.gate import Gate
 from containers.labels import labels
@@ -173,6 +174,10 @@ class DockerContainer(SupervisedContainer):
             lambda fork: DockerContainer.start(replace(spec, fork=fork)), own_caches=own_caches
         )
 
+    async def _cause(self) -> str | None:
+        engine, container = self._client, self._container.id or ""
+        return "out of memory" if await asyncio.to_thread(ran_out_of_memory, engine, container) else None
+
     async def _end(self) -> None:
         await asyncio.to_thread(_remove, self._container)
         if self._spec.fork:
@@ -201,35 +206,6 @@ def _start(spec: DockerSpec) -> tuple[docker.DockerClient, EngineContainer, sock
             ) from error
         undo.pop_all()
     return client, container, connection
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineFacts:
-    """What an engine is and which limits it can hold."""
-
-    podman: bool
-    memory_bytes: int
-    """Of the machine that it runs on, perhaps a virtual one."""
-    limits: frozenset[str]
-    """`memory`, `swap`, `processes`, `cpus`, as far as it holds them."""
-    version: str
-    security: tuple[str, ...]
-    """As it names its own measures: `name=seccomp,profile=default`, `name=rootless`."""
-
-
-def engine_facts(client: docker.DockerClient) -> EngineFacts:
-    """Ask an engine about itself. Raises DockerException."""
-    known: dict[str, Any] = client.info()
-    version: dict[str, Any] = client.version()
-    fields = {"memory": "MemoryLimit", "swap": "SwapLimit", "processes": "PidsLimit", "cpus": "CpuCfsQuota"}
-    return EngineFacts(
-        podman=any("Podman" in part.get("Name", "") for part in version.get("Components") or ()),
-        memory_bytes=known.get("MemTotal") or 0,
-        # One that doesn't say so (older, another program) is taken to hold it.
-        limits=frozenset(limit for limit, field in fields.items() if known.get(field, True)),
-        version=version.get("Version", "?"),
-        security=tuple(known.get("SecurityOptions") or ()),
-    )
 
 
 def _options(spec: DockerSpec, facts: EngineFacts) -> dict[str, Any]:
@@ -262,8 +238,9 @@ def _options(spec: DockerSpec, facts: EngineFacts) -> dict[str, Any]:
         "mem_limit": memory,
         "memswap_limit": memory if "swap" in facts.limits else None,
         "shm_size": shared_memory(memory),
-        "cpu_shares": CPU_SHARES,
+        "cpu_shares": None if facts.podman and facts.rootless else CPU_SHARES,
         "ipc_mode": "private",
+        "cgroupns": "private" if facts.control_groups == "2" else None,
         "nano_cpus": int(spec.cpus * 1e9) if spec.cpus else None,
         "log_config": docker.types.LogConfig(type="none"),
         "mounts": _mounts(spec),

@@ -243,6 +243,10 @@ class SupervisedContainer(ABC):
     @abstractmethod
     async def fork(self, *, own_caches: bool = True) -> Container: ...
 
+    async def _cause(self) -> str | None:
+        """Return why process 1 has just ended, if that can be known. Never raises."""
+        return None
+
     @abstractmethod
     async def _end(self) -> None:
         """Remove what the channel's end left behind. Never raises."""
@@ -285,9 +289,10 @@ class SupervisedContainer(ABC):
                 while (frame := take(buffer)) is not None:
                     self._on_frame(*frame)
         except ValueError:
-            return  # no frame: the far end is no supervisor any more
+            pass  # no frame: the far end is no supervisor any more
         finally:
-            self._on_death()
+            cause = None if self._closing or self._died else await self._cause()
+            self._on_death(cause or "killed from outside, or out of memory")
 
     def _on_frame(self, kind: int, number: int, payload: bytes) -> None:
         if kind == READY and not self._ready.done():

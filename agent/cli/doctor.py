@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +21,8 @@ from agent.cli.screen import PersonConsole
 from agent.config import Settings, load, locations
 from agent.errors import ExitCode, UserError
 from containers.base import ContainerUnavailable
+from containers.engine import EngineFacts, engine_facts
+from containers.promises import Promise, bubblewrap_promises, docker_promises
 from containers.recipe import host_ca_bundle, recipe
 
 State = Literal["ok", "missing", "optional"]
@@ -65,7 +67,7 @@ def _show(findings: list[Finding]) -> None:
 def _findings(settings: Settings) -> Iterator[Finding]:
     yield _system()
     yield _tool("git", "apt-get install git", needed=True)
-    yield from _sandboxes()
+    yield from _sandboxes(settings)
     yield _space()
     yield _certificates()
     yield _network(settings)
@@ -87,23 +89,37 @@ def _tool(name: str, mend: str, *, needed: bool) -> Finding:
     return Finding(name=name, state="ok", found=(said.splitlines() or [path])[0])
 
 
-def _sandboxes() -> Iterator[Finding]:
+def _sandboxes(settings: Settings) -> Iterator[Finding]:
     """At least one of Docker and bubblewrap must be there."""
-    docker = _docker()
+    docker, facts = _docker()
     bubblewrap = _tool("bwrap", "apt-get install bubblewrap", needed=docker.state != "ok")
     if bubblewrap.state == "ok" and docker.state == "missing":
         docker = Finding(name=docker.name, state="optional", found=docker.found, mend=docker.mend)
     yield docker
     if docker.state == "ok":
         yield _image()
+    if facts:
+        yield from _promises("containers", docker_promises(facts, settings.memory_bytes))
     yield bubblewrap
     if bubblewrap.state == "ok":
         yield _rootfs()
+        yield from _promises("bubblewrap", bubblewrap_promises(settings.memory_bytes))
         if docker.state != "ok":
             yield from _host_toolchains()
 
 
-def _docker() -> Finding:
+def _promises(name: str, promises: Iterable[Promise]) -> Iterator[Finding]:
+    """What a sandbox holds to in one line, what it can't in one each."""
+    every = list(promises)
+    yield Finding(name=f"{name} hold", state="ok", found="; ".join(each.text for each in every if each.holds))
+    for promise in every:
+        if not promise.holds:
+            yield Finding(name=f"{name} lack", state="optional", found=promise.text)
+
+
+def _docker() -> tuple[Finding, EngineFacts | None]:
+    import docker.errors
+
     from containers.docker import connect
 
     try:
@@ -111,12 +127,16 @@ def _docker() -> Finding:
     except ContainerUnavailable as error:
         linux = platform.system() == "Linux"
         mend = "apt-get install docker.io && systemctl start docker" if linux else "install and start Docker Desktop"
-        return Finding(name="container engine", state="missing", found=str(error), mend=mend)
+        return Finding(name="container engine", state="missing", found=str(error), mend=mend), None
     try:
-        found = f"{client.version().get('Version', '?')} at {os.environ.get('DOCKER_HOST', 'the default socket')}"
+        facts = engine_facts(client)
+    except docker.errors.DockerException as error:
+        return Finding(name="container engine", state="missing", found=str(error), mend="restart the engine"), None
     finally:
         client.close()
-    return Finding(name="container engine", state="ok", found=found)
+    without_root = ", without root" if facts.rootless else ""
+    found = f"{facts.version} at {os.environ.get('DOCKER_HOST', 'the default socket')}{without_root}"
+    return Finding(name="container engine", state="ok", found=found), facts
 
 
 def _image() -> Finding:

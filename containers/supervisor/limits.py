@@ -20,8 +20,8 @@ COUNTERS = {
 }
 """By limit: the word before the number of times that it was enforced, and where an engine shows that."""
 
-PLACES = ("/", "/tmp", "/dev/shm", "/workspace", "/cache")
-WRITABLE = ("/tmp", "/var/tmp", "/dev/shm", "/workspace", "/cache")
+PLACES = ("/", "/workspace", "/cache")  # what lies in memory says by itself that it is full
+WRITABLE = ("/tmp", "/var/tmp", "/run/lock", "/home", "/dev/shm", "/workspace", "/cache")
 PERIOD_S = 1.0
 SURVEY_S = 60.0  # a count of files that takes longer counts as far as it came
 RESERVE_BYTES = 1 << 30
