@@ -216,8 +216,12 @@ def _options(spec: DockerSpec, facts: EngineFacts) -> dict[str, Any]:
     wanted = memory_limit(spec.memory_bytes, facts.memory_bytes)
     memory = wanted if "memory" in facts.limits or spec.memory_bytes != "auto" else None
     inside = Inside(memory=memory, processes=spec.processes, disk=spec.disk_bytes)
+    program, *arguments = supervisor_argv()
     options: dict[str, Any] = {
-        "command": supervisor_argv(),
+        # An image of a project may bring an entry point and a health check: neither is to run.
+        "entrypoint": [program],
+        "command": arguments,
+        "healthcheck": {"test": ["NONE"]},
         "user": f"{uid}:{gid}",
         "hostname": "bactrian",
         "working_dir": WORKSPACE,

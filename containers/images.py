@@ -9,13 +9,14 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from containers.base import ContainerUnavailable
-from containers.docker import connect
+from containers.docker import connect, engine_facts
 from containers.labels import labels, process_name
+from containers.limits import memory_limit
 from containers.recipe import BASE, SUITE, Recipe
 
 if TYPE_CHECKING:
@@ -38,11 +39,12 @@ def ensure_image(recipe: Recipe, *, registry: str = "", progress: ProgressSink) 
         if not _has(client, recipe.tag) and not (registry and _pull(client, registry, recipe.tag, progress)):
             _ensure_base(client, recipe.base, progress)
             progress(f"building the session image {recipe.tag} (once; about five minutes and 3 GB)")
-            _build(client, recipe.tag, recipe.files, {"BASE": recipe.base, **_proxies()}, progress)
+            _build(client, recipe.tag, _without_proxies(recipe.files), {"BASE": recipe.base, **_proxies()}, progress)
         if recipe.project_dockerfile and not _has(client, recipe.project_tag):
             progress(f"building the project's image {recipe.project_tag} from .bactrian/Dockerfile")
             files = [("Dockerfile", recipe.project_dockerfile)]
-            _build(client, recipe.project_tag, files, {"BASE": recipe.tag, **_proxies()}, progress)
+            proxies = {name: _without_password(value) for name, value in _proxies().items()}
+            _build(client, recipe.project_tag, files, {"BASE": recipe.tag, **proxies}, progress, project=True)
         return recipe.project_tag
     finally:
         client.close()
@@ -70,7 +72,7 @@ def export_image(tag: str, folder: Path) -> None:
                 for piece in container.export(chunk_size=1 << 20):
                     unpack.stdin.write(piece)
         finally:
-            container.remove()
+            container.remove(v=True)
     except (docker.errors.DockerException, OSError) as error:
         raise ContainerUnavailable(f"the image can't be copied: {str(error).splitlines()[0][:200]}") from error
     finally:
@@ -173,7 +175,13 @@ def _build(
     files: Iterable[tuple[str, bytes]],
     arguments: dict[str, str],
     progress: ProgressSink,
+    *,
+    project: bool = False,
 ) -> None:
+    """Build by the engine's classic builder: it knows no secrets, no mounts, no network of the host.
+
+    Commands of a `project` get nothing that the engine's own configuration knows, and limited memory.
+    """
     import docker.errors
 
     said: list[str] = []
@@ -187,6 +195,8 @@ def _build(
             rm=True,
             forcerm=True,
             decode=True,
+            use_config_proxy=not project,
+            container_limits=_limits(client) if project else None,
         )
         # Read to its end even after an error: the SDK closes its connection only then.
         for part in cast("Iterable[dict[str, str]]", stream):
@@ -196,9 +206,19 @@ def _build(
                     said = [*said[-3:], line.strip()]
                     progress(line.strip())
     except (docker.errors.DockerException, OSError) as error:
-        raise ContainerUnavailable(f"the image can't be built: {str(error).splitlines()[0][:300]}") from error
+        # The text of the engine's own errors has the address asked, and with it the proxies' passwords.
+        told = str(error.explanation if isinstance(error, docker.errors.APIError) else error) or "no reason given"
+        raise ContainerUnavailable(f"the image can't be built: {told.splitlines()[0][:300]}") from None
     if failure:
         raise ContainerUnavailable(f"the image can't be built: {' '.join(failure.split())}; before it: {said}")
+
+
+def _limits(client: docker.DockerClient) -> Any:  # the stubs' own type has no public name
+    facts = engine_facts(client)
+    memory = memory_limit("auto", facts.memory_bytes) if "memory" in facts.limits else None
+    if not memory:
+        return {}
+    return {"memory": memory, "memswap": memory} if "swap" in facts.limits else {"memory": memory}
 
 
 def _context(files: Iterable[tuple[str, bytes]]) -> io.BytesIO:
@@ -215,3 +235,15 @@ def _context(files: Iterable[tuple[str, bytes]]) -> io.BytesIO:
 def _proxies() -> dict[str, str]:
     names = ("http_proxy", "https_proxy", "no_proxy")
     return {name: value for name in names if (value := os.environ.get(name) or os.environ.get(name.upper()))}
+
+
+def _without_password(proxy: str) -> str:
+    """What a project's commands get: they could write the rest into an image, or send it anywhere."""
+    return re.sub(r"^([a-z][a-z0-9+.-]*://)?[^/]*@", r"\1", proxy, flags=re.IGNORECASE)
+
+
+def _without_proxies(files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+    """Take the proxies out of the Dockerfile: engines know them, and what is declared stands in the history."""
+    for name, data in files:
+        declared = rb"^ARG (?:http_proxy|https_proxy|no_proxy)\n"
+        yield name, re.sub(declared, b"", data, flags=re.MULTILINE) if name == "Dockerfile" else data

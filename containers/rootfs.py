@@ -74,15 +74,30 @@ def _make(recipe: Recipe, path: Path, registry: str, progress: Callable[[str], N
         debootstrap(part, progress)
         for script in SCRIPTS:
             _run_script(recipe, part, script, progress)
+    disarm(part)
     make_mount_points(part)
     # Last, so that a directory of this name is always whole.
     part.rename(path)
 
 
+def disarm(root: Path) -> None:
+    """Take away what would serve users of this host, who may reach the files: set-user-id bits and devices.
+
+    Inside a sandbox they serve nobody.
+    """
+    for test, action in (("-type f -perm /6000", "-exec chmod ug-s {} +"), ("( -type b -o -type c )", "-delete")):
+        subprocess.run(["find", str(root), "-xdev", *test.split(), *action.split()], check=True)
+
+
 def make_mount_points(root: Path) -> None:
-    """Have plain files where network settings will be shown; a link there would lead nowhere."""
+    """Have plain files where network settings will be shown; a link there would lead nowhere.
+
+    Raises ContainerUnavailable: the way there leads through a link, perhaps out of `root`.
+    """
     for name in NETWORK_FILES:
         path = root / name.lstrip("/")
+        if path.parent.resolve() != root.resolve() / path.parent.relative_to(root):
+            raise ContainerUnavailable(f"the image's {Path(name).parent} is a symbolic link: it can't be used so")
         if path.is_symlink():
             path.unlink()
         path.touch()

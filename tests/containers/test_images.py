@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from containers.base import ContainerUnavailable
-from containers.docker import DockerContainer, DockerSpec, connect
+from containers.docker import DockerContainer, DockerSpec, connect, session_user
 from containers.images import debian_mirror, debootstrap_argv, ensure_image, export_image, has_image
 from containers.recipe import Recipe, recipe
 
@@ -141,3 +141,92 @@ def test_debootstrap_takes_unstables_script_where_the_suite_has_none(tmp_path: P
     (tmp_path / "forky").touch()
     argv = debootstrap_argv("/usr/sbin/debootstrap", Path("/new"), "http://m.example/debian", tmp_path)
     assert argv[-3:] == ["forky", "/new", "http://m.example/debian"]
+
+
+SETS_ALL = """
+ARG BASE
+FROM ${BASE}
+ARG http_proxy
+RUN cp /bin/sh /bin/rootly && chmod 6755 /bin/rootly
+RUN echo "proxy $http_proxy" && printf %s "$http_proxy" > /etc/proxied
+RUN mkdir /evil && echo "raise SystemExit(9)" > /evil/os.py
+ENV PYTHONPATH=/evil PYTHONSTARTUP=/evil/os.py PYTHONHOME=/evil HOME=/root
+VOLUME /var/evil
+EXPOSE 22
+HEALTHCHECK --interval=1s CMD touch /workspace/unhealthy
+ONBUILD RUN false
+STOPSIGNAL SIGCONT
+WORKDIR /root
+USER root
+ENTRYPOINT ["/bin/false"]
+CMD ["/bin/false"]
+LABEL bactrian=mine
+ENV LD_PRELOAD=/evil/preload.so
+"""
+
+
+@pytest.fixture
+def hostile(image: str) -> Iterator[Recipe]:
+    """A project's image that sets all that it can set."""
+    assert image
+    own = replace(recipe(), project_dockerfile=SETS_ALL.encode())
+    yield own
+    with contextlib.closing(connect()) as client:
+        client.images.remove(own.project_tag, force=True)
+
+
+async def test_a_projects_image_changes_nothing_about_how_commands_run(
+    hostile: Recipe, workspace: Path, cache_volume: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://user:s3cret@127.0.0.1:9")
+    monkeypatch.setenv("HTTPS_PROXY", "user:s3cret@127.0.0.1:9")
+    said: list[str] = []
+    spec = DockerSpec(image=ensure_image(hostile, progress=said.append), workspace=workspace, cache_volume=cache_volume)
+    async with await DockerContainer.start(spec) as container:
+        script = "id -u; rootly -p -c 'id -u'; pwd; echo $HOME; grep CapEff /proc/self/status; cat /etc/proxied"
+        result = await container.exec(["sh", "-c", script])
+        uid = str(session_user()[0])
+        assert result.stdout.text().split() == [
+            *(uid, uid, "/workspace", "/cache/home", "CapEff:", "0" * 16, "http://127.0.0.1:9")
+        ]
+        assert (await container.exec(["test", "-e", "/workspace/unhealthy"])).exit_code == 1
+        with contextlib.closing(connect()) as client:
+            (found,) = client.containers.list(filters={"ancestor": spec.image})
+            assert found.attrs["Config"]["Healthcheck"]["Test"] == ["NONE"]
+            assert not found.attrs["HostConfig"]["Privileged"]
+            assert "s3cret" not in str(client.images.get(spec.image).history())
+    assert "s3cret" not in str(said)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RUN --mount=type=secret,id=x cat /run/secrets/x",
+        "RUN --mount=type=ssh true",
+        "RUN --mount=type=bind,source=/,target=/host true",
+        "RUN --network=host true",
+        "RUN --security=insecure true",
+        "COPY ../../etc/shadow /",
+        "COPY /etc/passwd /stolen",
+        "RUN mount -t tmpfs none /mnt",
+    ],
+)
+def test_a_projects_dockerfile_gets_nothing_of_the_host(image: str, line: str) -> None:
+    assert image
+    own = replace(recipe(), project_dockerfile=f"ARG BASE\nFROM ${{BASE}}\n{line}\n".encode())
+    with pytest.raises(ContainerUnavailable, match=r"^the image can't be built: "):
+        ensure_image(own, progress=print)
+    assert not has_image(own)
+
+
+def test_a_proxys_password_is_in_no_image(image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://user:s3cret@127.0.0.1:9")
+    declared = b'ARG BASE\nFROM ${BASE}\nARG http_proxy\nARG https_proxy\nARG no_proxy\nRUN test -n "$https_proxy"\n'
+    shared = Recipe(files=(("Dockerfile", declared),), base=image)
+    ensure_image(shared, progress=print)
+    with contextlib.closing(connect()) as client:
+        try:
+            made = client.images.get(shared.tag)
+            assert "s3cret" not in str(made.history()) + str(made.attrs)
+        finally:
+            client.images.remove(shared.tag, force=True)

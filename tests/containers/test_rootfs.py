@@ -20,7 +20,7 @@ from containers.base import ContainerUnavailable
 from containers.bubblewrap import BubblewrapContainer, BubblewrapSpec
 from containers.docker import connect, session_user
 from containers.recipe import Recipe, recipe
-from containers.rootfs import ensure_rootfs, make_mount_points, rootfs_path
+from containers.rootfs import disarm, ensure_rootfs, make_mount_points, rootfs_path
 
 HOST_GO = "/usr/local/go/bin/go"
 PLAIN = Recipe(files=(("base.sh", b"true"),))
@@ -201,3 +201,28 @@ def test_an_unprivileged_user_of_the_host(open_folder: Path) -> None:
 
 def test_the_recipe_is_whole() -> None:
     assert {"Dockerfile", "base.sh", "go.sh", "ocaml.sh"} <= {name for name, _ in recipe().files}
+
+
+def test_nothing_in_a_root_file_system_serves_users_of_the_host(tmp_path: Path) -> None:
+    shell = tmp_path / "bin" / "shell"
+    shell.parent.mkdir()
+    shell.touch()
+    shell.chmod(0o6755)
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp").chmod(0o1777)
+    if os.geteuid() == 0:
+        os.mknod(tmp_path / "disk", 0o60666, os.makedev(7, 0))
+    disarm(tmp_path)
+    assert shell.stat().st_mode & 0o7777 == 0o755
+    assert (tmp_path / "tmp").stat().st_mode & 0o7777 == 0o1777
+    assert not (tmp_path / "disk").exists()
+
+
+def test_mount_points_are_made_inside_only(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    (root / "etc").symlink_to(outside)
+    with pytest.raises(ContainerUnavailable, match="the image's /etc is a symbolic link"):
+        make_mount_points(root)
+    assert list(outside.iterdir()) == []
