@@ -33,6 +33,10 @@ _FETCH = (
 )
 
 
+# On the disk before it is said: objects, then the branch.
+_DURABLE = ("-c", "core.fsync=committed,reference")
+
+
 class BranchTaken(RepositoryError):
     """The session's branch was moved, made or deleted by someone else, or is checked out: another name may do."""
 
@@ -54,6 +58,7 @@ def fetch_result(repository: Repository, clone: Path, branch: str, commit: str, 
         git(
             target,
             f"--git-dir={target}",
+            *_DURABLE,
             *_FETCH,
             str(source),
             "refs/heads/result",
@@ -63,8 +68,16 @@ def fetch_result(repository: Repository, clone: Path, branch: str, commit: str, 
             timeout_s=FETCH_TIMEOUT_S,
         )
     # Git compares and sets in one step: whoever was faster is not overwritten.
-    arguments = ("-m", "bactrian: the work so far", f"refs/heads/{branch}", commit, previous or "0" * len(commit))
-    git(repository.root, "update-ref", *arguments, user_config=True, settings=repository.muted)
+    arguments = (
+        *_DURABLE,
+        "update-ref",
+        "-m",
+        "bactrian: the work so far",
+        f"refs/heads/{branch}",
+        commit,
+        previous or "0" * len(commit),
+    )
+    git(repository.root, *arguments, user_config=True, settings=repository.muted)
     _give_back(repository)
 
 

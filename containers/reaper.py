@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Generator, Iterator
@@ -30,7 +31,10 @@ PATIENCE_S = 7 * 24 * 3600.0
 
 @contextlib.contextmanager
 def registered(folder: Path) -> Generator[None]:
-    """Be known as alive in `folder` (made if need be) until the end, however it comes. Raises OSError."""
+    """Be known as alive in `folder` (made if need be) until the end, however it comes. Raises OSError.
+
+    What this process has in an engine goes with it. If the engine does not answer then, it counts as killed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / process_name()
     # Locked under another name first: nobody may find it free.
@@ -41,7 +45,8 @@ def registered(folder: Path) -> Generator[None]:
         part.rename(path)
         yield
     finally:
-        path.unlink(missing_ok=True)
+        if "docker" not in sys.modules or _remove_from_engine(process_name()):
+            path.unlink(missing_ok=True)
         os.close(descriptor)
 
 

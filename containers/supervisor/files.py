@@ -75,6 +75,7 @@ def write_file(request: dict[str, str], data: bytes) -> None:
             while view:
                 view = view[os.write(descriptor, view) :]
             os.fchmod(descriptor, stat.S_IMODE(mode))
+            os.fsync(descriptor)  # a power cut may otherwise leave the new name without its bytes
         finally:
             os.close(descriptor)
         os.replace(part, path)

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ import docker
 import pytest
 
 from containers.docker import connect
-from containers.labels import KIND, OWNER, labels, process_name
-from containers.reaper import reap, registered
+from containers.labels import KIND, OWNER, process_name
+from containers.reaper import reap
 
 
 @pytest.fixture
@@ -28,22 +27,33 @@ def engine(image: str) -> Iterator[docker.DockerClient]:
         yield client
 
 
+SCRIPT = """
+import os, sys
+from pathlib import Path
+from containers.labels import labels, process_name
+from containers.reaper import registered
+with registered(Path(sys.argv[1])):
+    {}
+    print(process_name(), flush=True)
+    sys.stdin.read()
+"""
+
+
+def begun(folder: Path, script: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start a registered process that runs a script, says its name and waits for its standard input's end."""
+    argv = [sys.executable, "-c", SCRIPT.format(script), str(folder), *arguments]
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def name_of(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
 def killed(folder: Path, script: str, *arguments: str) -> str:
-    """Run a script in a registered process that is killed when it says so; return the process's name."""
-    text = f"""
-        import os, sys
-        from pathlib import Path
-        from containers.labels import labels, process_name
-        from containers.reaper import registered
-        with registered(Path(sys.argv[1])):
-            {script}
-            print(process_name(), flush=True)
-            sys.stdin.read()
-    """
-    argv = [sys.executable, "-c", textwrap.dedent(text), str(folder), *arguments]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        name = process.stdout.readline().strip()
+    """Run a script in a registered process and kill it; return the process's name."""
+    with begun(folder, script, *arguments) as process:
+        name = name_of(process)
         process.send_signal(signal.SIGKILL)
     return name
 
@@ -68,17 +78,19 @@ def test_containers_and_volumes_of_the_dead_are_removed(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_others_have_made_stays(tmp_path: Path, engine: docker.DockerClient, image: str) -> None:
+def test_what_the_living_have_made_stays_until_they_end(
+    tmp_path: Path, engine: docker.DockerClient, image: str
+) -> None:
     killed(tmp_path, "pass")
-    mine = engine.containers.create(image, labels=labels("session"))
-    try:
-        with registered(tmp_path):
-            assert reap(tmp_path, tmp_path / "cache") == 1
-            assert [path.name for path in tmp_path.iterdir()] == [process_name()]
-        mine.reload()
-        assert mine.labels[KIND] == "session"
-    finally:
-        mine.remove()
+    with begun(tmp_path, CREATE, image) as process:
+        owner = name_of(process)
+        filters: dict[str, Any] = {"label": f"{OWNER}={owner}"}
+        assert reap(tmp_path, tmp_path / "cache") == 1
+        assert [path.name for path in tmp_path.iterdir()] == [owner]
+        assert [each.labels[KIND] for each in engine.containers.list(all=True, filters=filters)] == ["session"]
+    assert process.returncode == 0
+    assert engine.containers.list(all=True, filters=filters) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_dead_are_remembered_while_no_engine_answers(
