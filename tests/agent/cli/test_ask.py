@@ -81,6 +81,15 @@ def test_what_was_typed_before_the_question_does_not_answer_it() -> None:
         assert "answer: None" in terminal.text
 
 
+def test_a_key_pressed_before_the_choices_are_shown_does_not_count() -> None:
+    with asked(timeout_s=1.0) as terminal:
+        terminal.wait_for("? May it?")
+        terminal.type("s")
+        pending(terminal)
+        assert terminal.wait() == 0
+        assert "answer: None" in terminal.text
+
+
 def test_an_interrupt_leaves_the_terminal_as_it_was() -> None:
     with asked() as terminal:
         before = terminal.settings
