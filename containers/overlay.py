@@ -14,9 +14,11 @@ from containers.repository import Repository
 
 STATUS_TIMEOUT_S = 300.0
 
-_UNOPENED = re.compile(r"^warning: could not open directory '(.*)': (?:Permission denied|File name too long)$", re.M)
+# Git cuts its line where the path is longer than any that the system opens.
+_UNOPENED = re.compile(r"^warning: could not open directory '(.*?)(?:': [^']*)?$", re.MULTILINE)
 _REFUSED = re.compile(r"(^|/)(\.git|git~\d+)[ .]*(/|$)", re.IGNORECASE)
 """Names that git takes into no index: on some other system they would be those of a repository's inside."""
+_SHOWN = 80
 _NAMED = 3
 """Names of what stays behind for one reason that are told."""
 
@@ -109,9 +111,14 @@ def _changed(repository: Repository) -> _Changed:
 
 def _clause(names: Sequence[str], why: str) -> Iterator[str]:
     if names:
-        shown = ", ".join(name if name.isprintable() else repr(name) for name in names[:_NAMED])
+        shown = ", ".join(_shown(name) for name in names[:_NAMED])
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         yield f"{shown}{more}, {why}"
+
+
+def _shown(name: str) -> str:
+    short = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
+    return short if short.isprintable() else repr(short)
 
 
 def _name(entry: str) -> str:
