@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -83,6 +83,8 @@ class BubblewrapSpec:
     """Where forks keep what they write; beside the workspace unless told otherwise."""
     fork: Fork | None = None
     """This is a fork: the workspace and the caches are these layers."""
+    tell: Callable[[str], None] = lambda _: None
+    """Called with a line that a person should read."""
 
 
 class _Pipes:
@@ -308,6 +310,7 @@ def _origin(spec: BubblewrapSpec) -> Origin:
         copied_cache=str(spec.cache),
         owner=owner,
         ways=("volatile", "durable", "copy"),
+        tell=spec.tell,
     )
     if spec.fork:
         origin.below(spec.fork)

@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +53,8 @@ class DockerSpec:
     """Where forks keep what they write; beside the workspace unless told otherwise."""
     fork: Fork | None = None
     """This is a fork: the workspace and the caches are these layers."""
+    tell: Callable[[str], None] = lambda _: None
+    """Called with a line that a person should read."""
 
 
 def session_user() -> tuple[int, int]:
@@ -281,6 +283,7 @@ def _origin(client: docker.DockerClient, spec: DockerSpec) -> Origin:
         owner=owner,
         # Without root a kernel keeps no record in an upper layer of what a directory has replaced.
         ways=("copy",) if rootless else ("volatile", "durable", "copy") if owner else ("durable", "copy"),
+        tell=spec.tell,
     )
     if spec.fork:
         origin.below(spec.fork)

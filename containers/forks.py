@@ -140,6 +140,8 @@ class Origin:
     owner: tuple[int, int] | None
     """Whom a fork's files must belong to; None where that is the host's user anyway."""
     ways: tuple[Way, ...]
+    tell: Callable[[str], None]
+    """Called with a line where forks have to be copies."""
     parent: Fork | None = None
     """The container is itself this fork."""
 
@@ -159,6 +161,7 @@ class Origin:
         """
         if not own_caches and self.parent and self.parent.cache:
             raise ContainerUnavailable("a fork with caches of its own can't share them with a fork of it")
+        refusal = ""
         for way in self.ways:
             fork = await self._make(way, own_caches=own_caches)
             try:
@@ -167,7 +170,10 @@ class Origin:
                 await fork.discard()
                 if not isinstance(error, ContainerUnavailable) or way == self.ways[-1]:
                     raise
+                refusal = refusal or str(error)
             else:
+                if refusal and way == "copy":
+                    self.tell(f"forks copy all files, which takes its time; layers can't be had here: {refusal}")
                 self.ways = self.ways[self.ways.index(way) :]
                 return started
         raise ContainerUnavailable("there is no way to fork this container")

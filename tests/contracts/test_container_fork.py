@@ -22,19 +22,20 @@ from containers.reaper import reap
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-StartIn = Callable[[Path, Path], Awaitable[Container]]
-"""Starts a container around a workspace, whose forks keep what they write in the other folder."""
+StartIn = Callable[..., Awaitable[Container]]
+"""Starts a container around a workspace, whose forks keep what they write in the other folder; see `start_in`."""
 
 
 @pytest.fixture
 def start_in(request: pytest.FixtureRequest, kind: str) -> StartIn:
-    async def start(workspace: Path, forks: Path) -> Container:
+    async def start(workspace: Path, forks: Path, tell: Callable[[str], None] = print) -> Container:
         if kind == "docker":
             image, volume = request.getfixturevalue("image"), request.getfixturevalue("cache_volume")
-            spec = DockerSpec(image=image, workspace=workspace, cache_volume=volume, forks=forks)
+            spec = DockerSpec(image=image, workspace=workspace, cache_volume=volume, forks=forks, tell=tell)
             return await DockerContainer.start(spec)
         root, cache = request.getfixturevalue("rootfs"), request.getfixturevalue("cache_folder")
-        return await BubblewrapContainer.start(BubblewrapSpec(workspace=workspace, cache=cache, root=root, forks=forks))
+        spec = BubblewrapSpec(workspace=workspace, cache=cache, root=root, forks=forks, tell=tell)
+        return await BubblewrapContainer.start(spec)
 
     return start
 
@@ -248,7 +249,8 @@ async def test_where_no_layers_can_be_had_it_is_a_copy(
     # The kernel refuses a file system of layers to keep layers on.
     of = ",".join(f"{name}dir={tmp_path / name}" for name in ("lower", "upper", "work"))
     forks = mounted("overlay", of) / "forks"
-    async with await start_in(workspace, forks) as container:
+    told: list[str] = []
+    async with await start_in(workspace, forks, told.append) as container:
         await shell(
             container, "mkdir d; echo original >d/a; ln -s a d/b; mkfifo p; chmod 500 d; echo original >/cache/a"
         )
@@ -262,6 +264,7 @@ async def test_where_no_layers_can_be_had_it_is_a_copy(
             ".:\nd\np\n\nd:\na\nb\noriginal\noriginal\n"
         )
         assert not forks.exists()
+    assert [line.startswith("forks copy all files") for line in told] == [True]
 
 
 async def test_a_killed_fork_leaves_nothing(clean: Container) -> None:
