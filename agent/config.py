@@ -113,7 +113,10 @@ def load(project: tuple[Path, bytes] | None, environ: Mapping[str, str], flags: 
     variables = {key: (f"BACTRIAN_{key.upper()}", environ.get(f"BACTRIAN_{key.upper()}")) for key in KEYS}
     settings = _apply(settings, {key: found for key, found in variables.items() if found[1]})
     given = {key: (_flag(key), value) for key, value in flags.items() if value is not None}
-    return _apply(settings, given)
+    settings = _apply(settings, given)
+    if settings.network == "none" and flags.get("network_allow"):
+        raise UserError("--allow: nothing is reached where the network is none: add --network registries")
+    return settings
 
 
 Source = Mapping[str, tuple[str, object]]

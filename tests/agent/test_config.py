@@ -100,6 +100,16 @@ def test_hosts_add_up_instead_of_replacing_each_other(user_file: Path) -> None:
     assert load(None, {}, {"network_allow": ()}).network_allow == ("git.corp", "*.corp.example:8443")
 
 
+def test_a_host_for_this_run_is_refused_where_there_is_no_network(user_file: Path) -> None:
+    user_file.write_text('network = "none"\nnetwork_allow = ["git.corp"]\n')
+    assert load(None, {}, {}).network == "none"
+    with pytest.raises(UserError) as caught:
+        load(None, {}, {"network_allow": ("a.example",)})
+    assert str(caught.value) == "--allow: nothing is reached where the network is none: add --network registries"
+    settings = load(None, {}, {"network_allow": ("a.example",), "network": "registries"})
+    assert settings.network_allow == ("git.corp", "a.example")
+
+
 def test_a_wrong_host_is_named_by_its_flag(user_file: Path) -> None:
     assert not user_file.exists()
     with pytest.raises(UserError) as caught:

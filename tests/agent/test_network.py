@@ -264,6 +264,31 @@ async def test_what_can_not_be_kept_holds_for_the_session() -> None:
     assert [event for event in play.events if isinstance(event, Progress)] == [Progress(step="network", text=text)]
 
 
+TEXT = st.text(max_size=300)
+TRAFFIC = st.builds(
+    Traffic,
+    destination=st.builds(Destination, host=TEXT, port=st.integers(0, 65535), scheme=st.just("tunnel")),
+    allowed=st.booleans(),
+    reason=TEXT,
+    problem=TEXT,
+)
+
+
+@given(st.lists(st.lists(TRAFFIC, max_size=12), max_size=3))
+def test_what_the_model_is_told_is_short_and_plain_whatever_a_container_asks_for(calls: list[list[Traffic]]) -> None:
+    play = stage()
+    for call in calls:
+        for traffic in call:
+            play.network.on_traffic(traffic)
+        news = play.network.news()
+        assert len(news) < 3_500
+        assert all(line.isprintable() for line in news.split("\n"))
+        assert all(line.startswith("Network: ") for line in news.split("\n") if news)
+    play.network.close()
+    told = [event.count for event in play.events if isinstance(event, NetworkRequested)]
+    assert sum(told) == sum(map(len, calls))
+
+
 async def test_nothing_is_told_after_the_end() -> None:
     play = stage()
     await play.request("example.com")
