@@ -1,0 +1,128 @@
+"""Fuzzing: real inputs, mutated; each target runs a counted number of inputs, none of which may crash or hang it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import TypeVar
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from records import record
+
+TIMES = float(os.environ.get("BACTRIAN_FUZZ", "1"))
+"""How many times as long as in CI."""
+HANG_S = 20
+"""No input may keep a target longer; the slowest take a fraction of a second."""
+
+_Value = TypeVar("_Value")
+_NASTY = (
+    *(bytes([code]) for code in (0, 9, 10, 13, 27, 34, 40, 41, 44, 47, 58, 91, 92, 93, 123, 125, 127, 155, 255)),
+    b"\xed\xa0\x80",
+    "\u202e\u2028é".encode(),
+    b"1e999",
+    b"-1",
+    b"99999999999999999999",
+    b"null",
+    b"[]",
+    b"{}",
+    b'""',
+    b"[" * 3000,
+    b'{"a":' * 3000,
+    b"(" * 3000,
+    b"a" * 3000,
+    b" " * 3000,
+    b"\n" * 300,
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn, seeds: Sequence[bytes]) -> bytes:
+    """One of the seeds after a few changes: bytes flipped, cut, doubled, moved, spliced with another seed, nonsense."""
+    data = draw(st.sampled_from(seeds))
+    for kind, start, length, extra in draw(st.lists(_CHANGE, min_size=1, max_size=5)):
+        at = start * len(data) >> 16
+        end = min(len(data), at + 1 + (length * length * len(data) >> 32))
+        match kind:
+            case 0:
+                data = data[:at]
+            case 1:
+                data = data[:at] + data[end:]
+            case 2:
+                data = data[:end] + data[at:end] * (1 + extra % 3) + data[end:]
+            case 3:
+                data = data[:at] + bytes(byte ^ (1 << extra % 8) for byte in data[at : at + 1]) + data[at + 1 :]
+            case 4:
+                other = seeds[extra % len(seeds)]
+                data = data[:at] + other[len(other) * length >> 16 :]
+            case 5:
+                lines = data.split(b"\n")
+                lines.insert(extra % (len(lines) + 1), lines.pop(at % len(lines)))
+                data = b"\n".join(lines)
+            case _:
+                data = data[:at] + _NASTY[extra % len(_NASTY)] + data[at if extra % 2 else end :]
+    return data
+
+
+_CHANGE = st.tuples(st.integers(0, 7), st.integers(0, 65535), st.integers(0, 65535), st.integers(0, 1000))
+
+
+def texts(seeds: Sequence[str]) -> st.SearchStrategy[str]:
+    """The same for text; what is no UTF-8 comes as its callers get it: replaced."""
+    return mutated([seed.encode(errors="surrogateescape") for seed in seeds]).map(
+        lambda data: data.decode(errors="replace")
+    )
+
+
+def fuzz(
+    request: pytest.FixtureRequest,
+    values: st.SearchStrategy[_Value],
+    check: Callable[[_Value], None],
+    *,
+    inputs: int,
+    always: Sequence[_Value] = (),
+) -> None:
+    """Try so many inputs (in a long run more), after those in `always`: what once crashed. Raises what `check` raises."""
+    tried = crashes = 0
+
+    def one(value: _Value) -> None:
+        nonlocal tried
+        tried += 1
+        with _no_longer():
+            check(value)
+
+    tried_once = settings(
+        max_examples=max(1, int(inputs * TIMES)),
+        deadline=None,
+        database=None,
+        derandomize=TIMES <= 1,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        for value in always:
+            one(value)
+        tried_once(given(values)(one))()
+    except BaseException:
+        crashes = 1
+        raise
+    finally:
+        record(request, "fuzz", [tried, crashes])
+
+
+@contextmanager
+def _no_longer() -> Iterator[None]:
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise AssertionError(f"more than {HANG_S} s for one input")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, HANG_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
