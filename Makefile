@@ -1,5 +1,5 @@
 # `make demo` and `make test` are all that a fresh Debian or Ubuntu needs (root, or sudo); they say what they install.
-.PHONY: demo test bench lint format types check clean
+.PHONY: demo test fuzz bench lint format types check clean
 
 VENV := .venv
 RUN := $(VENV)/bin
@@ -12,6 +12,10 @@ test: ## Install what is missing, start a Docker engine where root has none, run
 	@sh .ci/prepare test
 	@$(MAKE) --no-print-directory lint types
 	@$(RUN)/pytest
+
+fuzz: ## Try ten times as many inputs on what reads untrusted bytes as the tests do, never the same ones.
+	@sh .ci/prepare test
+	@BACTRIAN_FUZZ=$${BACTRIAN_FUZZ:-10} $(RUN)/pytest tests/fuzz --timeout 7200
 
 bench: ## Print the figures.
 	@sh .ci/prepare test

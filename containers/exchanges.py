@@ -6,25 +6,33 @@ import asyncio
 import codecs
 import errno
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast, get_args
 
-from containers.base import Capture, ContainerDied, ExecResult, OutsideWorkspace
+from containers.base import Capture, ContainerDied, ExecResult, Limit, OutsideWorkspace
 from containers.supervisor.frames import ERR, ERR_TAIL, EXIT, FAILED, FILE, KILL, OMITTED, OUT, OUT_TAIL, STDIN
 
 PIECE_BYTES = 1 << 20
+BACKLOG_BYTES = 256 << 20
+"""Output of a long-lived process that nobody has read yet; more is no honest process's."""
+LONGEST_MESSAGE = 500
+LIMITS: tuple[Limit, ...] = get_args(Limit)
 _Result = TypeVar("_Result")
 
 Send = Callable[[int, bytes], Awaitable[None]]
 """Sends a frame of a kind with a payload for one job. Raises ContainerDied."""
 
 
+class Garbled(ValueError):
+    """What came is nothing that a supervisor sends: somebody else speaks in its place."""
+
+
 class Exchange(Protocol):
     """One job of the supervisor's."""
 
     def on_frame(self, kind: int, payload: bytes) -> None:
-        """Take a frame in."""
+        """Take a frame in. Raises Garbled."""
         ...
 
     def on_death(self, error: ContainerDied) -> None:
@@ -43,9 +51,10 @@ class _Collected:
 
 
 class Command:
-    """A command that runs to its end."""
+    """A command that runs to its end, and prints `limit_bytes` at most that are kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
         self._streams = {OUT: _Collected(), ERR: _Collected()}
         self._ended: asyncio.Future[ExecResult] = asyncio.get_running_loop().create_future()
         decoder = codecs.getincrementaldecoder("utf-8")
@@ -68,23 +77,25 @@ class Command:
 
     def on_frame(self, kind: int, payload: bytes) -> None:
         if kind in (OUT, ERR):
+            self._keep_within(len(self._streams[kind].head) + len(payload))
             self._streams[kind].head += payload
             if text := self._decoders[kind].decode(payload):
                 self._pieces.put_nowait(text)
         elif kind in (OUT_TAIL, ERR_TAIL):
             stream = self._streams[OUT if kind == OUT_TAIL else ERR]
+            self._keep_within(len(payload) - OMITTED.size)
             (stream.omitted,) = OMITTED.unpack_from(payload)
             stream.tail = payload[OMITTED.size :]
         elif kind == EXIT and not self._ended.done():
-            told = json.loads(payload)
+            told = _told(payload)
             self._ended.set_result(
                 ExecResult(
-                    exit_code=told["code"],
+                    exit_code=_whole(told, "code"),
                     stdout=self._streams[OUT].capture(),
                     stderr=self._streams[ERR].capture(),
-                    duration_s=told["seconds"],
-                    limit=told["limit"] or None,
-                    limit_note=told["note"],
+                    duration_s=_seconds(told),
+                    limit=_limit(told),
+                    limit_note=str(told.get("note", ""))[:LONGEST_MESSAGE],
                 )
             )
             self._pieces.put_nowait(None)
@@ -92,6 +103,10 @@ class Command:
     def on_death(self, error: ContainerDied) -> None:
         _fail(self._ended, error)
         self._pieces.put_nowait(None)
+
+    def _keep_within(self, size: int) -> None:
+        if not 0 <= size <= self._limit_bytes:
+            raise Garbled(f"{size} bytes of output where {self._limit_bytes} are the most")
 
 
 class FileAnswer:
@@ -111,12 +126,15 @@ class FileAnswer:
         if kind == FILE:
             self._ended.set_result(payload)
         elif kind == FAILED:
-            told = json.loads(payload)
-            if told["errno"] == errno.EXDEV:
+            told = _told(payload)
+            number = _whole(told, "errno")
+            if number == errno.EXDEV:
                 _fail(self._ended, OutsideWorkspace(errno.EXDEV, "leads out of the workspace", self._path))
             else:
                 # OSError's constructor picks the subclass (FileNotFoundError …) by the number.
-                _fail(self._ended, OSError(told["errno"], told["message"], self._path))
+                _fail(self._ended, OSError(number, str(told.get("message"))[:LONGEST_MESSAGE], self._path))
+        else:
+            raise Garbled("a file's answer is a file or a failure")
 
     def on_death(self, error: ContainerDied) -> None:
         _fail(self._ended, error)
@@ -128,6 +146,7 @@ class SupervisedProcess:
     def __init__(self) -> None:
         self._send: Send | None = None
         self._output: asyncio.Queue[bytes] = asyncio.Queue()
+        self._backlog_bytes = 0
         self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._died: ContainerDied | None = None
 
@@ -137,9 +156,13 @@ class SupervisedProcess:
 
     def on_frame(self, kind: int, payload: bytes) -> None:
         if kind == OUT:
-            self._output.put_nowait(payload)
+            self._backlog_bytes += len(payload)
+            if self._backlog_bytes > BACKLOG_BYTES:
+                raise Garbled("more output than anybody reads")
+            if payload:  # none would be its end
+                self._output.put_nowait(payload)
         elif kind == EXIT and not self._exit.done():
-            self._exit.set_result(json.loads(payload)["code"])
+            self._exit.set_result(_whole(_told(payload), "code"))
             self._output.put_nowait(b"")
 
     def on_death(self, error: ContainerDied) -> None:
@@ -156,6 +179,7 @@ class SupervisedProcess:
 
     async def read(self) -> bytes:
         data = await self._output.get()
+        self._backlog_bytes -= len(data)
         if not data:
             self._output.put_nowait(b"")  # it stays ended
             if self._died:
@@ -174,6 +198,36 @@ def pieces(data: bytes) -> Iterator[bytes]:
     """Cut what goes to a standard input so that no frame is too long."""
     for at in range(0, len(data), PIECE_BYTES):
         yield data[at : at + PIECE_BYTES]
+
+
+def _told(payload: bytes) -> Mapping[str, object]:
+    """What a frame of JSON says. Raises Garbled."""
+    try:
+        told: object = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise Garbled("no JSON") from error
+    if not isinstance(told, dict):
+        raise Garbled("no JSON object")
+    return cast("dict[str, object]", told)
+
+
+def _whole(told: Mapping[str, object], key: str) -> int:
+    value = told.get(key)
+    if type(value) is not int or abs(value) >= 1 << 31:
+        raise Garbled(f"{key} is no number of the system's")
+    return value
+
+
+def _seconds(told: Mapping[str, object]) -> float:
+    value = told.get("seconds")
+    if not isinstance(value, int | float) or not 0 <= value < 1e9:
+        raise Garbled("seconds are none")
+    return float(value)
+
+
+def _limit(told: Mapping[str, object]) -> Limit | None:
+    value = told.get("limit")
+    return next((limit for limit in LIMITS if limit == value), None)
 
 
 def _fail(future: asyncio.Future[_Result], error: BaseException) -> None:

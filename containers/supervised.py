@@ -49,6 +49,7 @@ SEED_TIMEOUT_S = 300.0
 GRACE_S = 60.0
 """How long after a command's own time limit, which the supervisor keeps, the container counts as dead."""
 KILL_TIMEOUT_S = 5.0
+FILE_TIMEOUT_S = 120.0
 
 PROXY_ENVIRONMENT = {"BACTRIAN_INTERNAL_TUNNELS": "1"}
 """Has process 1 open a proxy's port, and commands find it."""
@@ -164,7 +165,7 @@ class SupervisedContainer(ABC):
         save_to: str | None = None,
         on_output: OutputSink | None = None,
     ) -> ExecResult:
-        command = Command()
+        command = Command(limit_bytes)
         job = self._add(command)
         request = {
             "argv": list(argv),
@@ -276,8 +277,11 @@ class SupervisedContainer(ABC):
         request = json.dumps({"path": _absolute(path), "within": _absolute(within)}).encode()
         payload = request if data is None else SIZE.pack(len(request)) + request + data
         try:
-            await self._send(pack(kind, number, payload))
-            return await answer.ended()
+            async with asyncio.timeout(FILE_TIMEOUT_S):
+                await self._send(pack(kind, number, payload))
+                return await answer.ended()
+        except TimeoutError as error:
+            raise self._on_death("it does not answer") from error
         finally:
             self._jobs.pop(number, None)
 
@@ -289,7 +293,7 @@ class SupervisedContainer(ABC):
                 while (frame := take(buffer)) is not None:
                     self._on_frame(*frame)
         except ValueError:
-            pass  # no frame: the far end is no supervisor any more
+            self._on_death("what it sends is no longer its supervisor's")
         finally:
             cause = None if self._closing or self._died else await self._cause()
             self._on_death(cause or "killed from outside, or out of memory")

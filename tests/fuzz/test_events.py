@@ -1,4 +1,4 @@
-"""Whatever a transcript, the projects' file or a script holds, reading it ends in a value or in the documented error."""
+"""Whatever transcripts, settings or scripts hold, reading them ends in a value or in the documented error."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fuzzing import fuzz, mutated, texts
+from fuzzing import one_line as in_one_line
 from hypothesis import strategies as st
 from invented import events
 
@@ -37,7 +38,7 @@ def test_a_line_is_an_event_or_a_decode_error(request: pytest.FixtureRequest) ->
         try:
             stamped = decode(line)
         except DecodeError as error:
-            assert "\n" not in str(error)
+            in_one_line(error)
         else:
             assert decode(encode(stamped)).event.kind == stamped.event.kind
 
@@ -79,7 +80,7 @@ def test_the_projects_file_is_read_or_refused(request: pytest.FixtureRequest, tm
         try:
             found = projects.load(tmp_path)
         except UserError as error:
-            assert "\n" not in str(error)
+            in_one_line(error)
         else:
             assert all(isinstance(host, str) for host in found.network_allow)
 
@@ -92,14 +93,14 @@ def test_settings_are_read_or_refused_in_one_line(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     path = tmp_path / ".bactrian" / "config.toml"
     path.parent.mkdir()
-    seeds = [b'max_turns = 3\nmax_cost = 1.5\nmax_time = "10m"\n', b'[max_turns]\nx = 1\n[[a.b]]\nd = 2020-01-01\n']
+    seeds = [b'max_turns = 3\nmax_cost = 1.5\nmax_time = "10m"\n', b"[max_turns]\nx = 1\n[[a.b]]\nd = 2020-01-01\n"]
 
     def check(data: bytes) -> None:
         path.write_bytes(data)
         try:
             found = load(tmp_path, {}, {})
         except UserError as error:
-            assert "\n" not in str(error).strip()
+            in_one_line(error)
         else:
             assert found.max_turns is None or found.max_turns <= 100
 
@@ -108,7 +109,9 @@ def test_settings_are_read_or_refused_in_one_line(
 
 def test_a_script_is_read_or_refused(request: pytest.FixtureRequest) -> None:
     seeds = [path.read_text() for path in sorted((ROOT / "examples").glob("*/model.toml"))]
-    small = '[[turn]]\ntext = "a"\nhear = ["x(?P<y>.)"]\n[[turn.call]]\ntool = "bash"\narguments = {command = "{{y}}"}\n'
+    small = (
+        '[[turn]]\ntext = "a"\nhear = ["x(?P<y>.)"]\n[[turn.call]]\ntool = "bash"\narguments = {command = "{{y}}"}\n'
+    )
 
     def check(text: str) -> None:
         try:
@@ -146,8 +149,10 @@ def test_tags_of_local_models_are_read(request: pytest.FixtureRequest) -> None:
 def test_nothing_that_reaches_the_terminal_commands_it(request: pytest.FixtureRequest) -> None:
     seeds = [
         "\x1b]52;c;ZXZpbA==\x07 \x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\ \x1b]0;title\x07 \x1b[2J\x1b[31mred\x1b[0m",
-        "\x1bP$qm\x1b\\ \x9b2J \u009d0;t\u009c \u202eevil\u2066 a\rb\x08\x7f\x00 \u200b\u200d 👩\u200d🚀 \ufeff\U000e0041",
+        "\x1bP$qm\x1b\\ \x9b2J \u009d0;t\u009c \u202eevil\u2066 a\rb\x08\x7f\x00 \u200b\u200d",
+        "👩\u200d🚀 \ufeff\U000e0041 \u2028",
     ]
+
     def check(text: str) -> None:
         for shown in (visible(text), one_line(text)):
             odd = {char for char in shown if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp", "Cs")}

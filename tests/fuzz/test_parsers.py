@@ -1,4 +1,4 @@
-"""Whatever the compilers, test runners and documentation tools print, no parser of it raises, hangs or gives nonsense."""
+"""Whatever compilers, test runners and documentation tools print, no parser of it raises, hangs or gives nonsense."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fuzzing import fuzz, texts
+from fuzzing import explained, fuzz, texts
 from hypothesis import strategies as st
 
 from lang.analysis import Place
 from lang.base import BuildReport, Documentation, Language, Project, StepOutput, Survey, TestReport
-from lang.go import Go
+from lang.go import Go, messages, printed
 from lang.go import exports as go_exports
-from lang.go import messages, printed
 from lang.names import parse as parse_name
 from lang.ocaml import OCaml, installing, sexp, signature, trace
 from lang.ocaml.frames import Own
@@ -106,17 +105,10 @@ def test_pages_of_ocaml(request: pytest.FixtureRequest) -> None:
     fuzz(request, texts([*recorded("ocaml"), events * 3, '(lang dune 3.17)\n(name "x")\n']), check, inputs=400)
 
 
-PATCH = """*** Begin Patch
-*** Update File: a/b.go
-@@ func main() {
- 	x := 1
--	y := 2
-+	y := 3
-*** Add File: c.txt
-+hello
-*** Delete File: d.txt
-*** End Patch
-"""
+PATCH = (
+    "*** Begin Patch\n*** Update File: a/b.go\n@@ func main() {\n \tx := 1\n-\ty := 2\n+\ty := 3\n"
+    "*** Add File: c.txt\n+hello\n*** Delete File: d.txt\n*** End Patch\n"
+)
 BLOCKS = "a/b.go\n<<<<<<< SEARCH\n\tx := 1\n=======\n\tx := 2\n>>>>>>> REPLACE\n"
 FILE = "package main\n\nfunc main() {\n\tx := 1\n\ty := 2\n\t_ = x\n}\n"
 
@@ -128,16 +120,21 @@ def test_patches(request: pytest.FixtureRequest) -> None:
         try:
             patches = parse_patch(text)
         except PatchError as error:
-            assert str(error)
+            explained(error)
             return
         for patch in patches:
             if isinstance(patch, Updated):
                 try:
                     apply_hunks(FILE, patch.hunks, lambda part: go.tokens("a.go", part))
                 except EditFailed as error:
-                    assert str(error)
+                    explained(error)
 
-    fuzz(request, texts([PATCH, PATCH.replace("***", "---"), "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"]), check, inputs=500)
+    fuzz(
+        request,
+        texts([PATCH, PATCH.replace("***", "---"), "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"]),
+        check,
+        inputs=500,
+    )
 
 
 def test_blocks_and_edits(request: pytest.FixtureRequest) -> None:
@@ -146,12 +143,12 @@ def test_blocks_and_edits(request: pytest.FixtureRequest) -> None:
         try:
             blocks = parse_blocks(text)
         except BlockError as error:
-            assert str(error)
+            explained(error)
             return
         for block in blocks:
             try:
                 apply_edits(file, [block.edit, Edit(old="x", new=text)])
             except EditFailed as error:
-                assert str(error)
+                explained(error)
 
     fuzz(request, st.tuples(texts([BLOCKS, BLOCKS * 3]), texts([FILE])), check, inputs=400)
