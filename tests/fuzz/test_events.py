@@ -92,13 +92,11 @@ def test_settings_are_read_or_refused_in_one_line(
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     path = tmp_path / ".bactrian" / "config.toml"
-    path.parent.mkdir()
     seeds = [b'max_turns = 3\nmax_cost = 1.5\nmax_time = "10m"\n', b"[max_turns]\nx = 1\n[[a.b]]\nd = 2020-01-01\n"]
 
     def check(data: bytes) -> None:
-        path.write_bytes(data)
         try:
-            found = load(tmp_path, {}, {})
+            found = load((path, data), {}, {})
         except UserError as error:
             in_one_line(error)
         else:

@@ -68,7 +68,7 @@ class Faked(SupervisedContainer):
     def image(self) -> str:
         return "none"
 
-    async def fork(self) -> Container:
+    async def fork(self, *, own_caches: bool = False) -> Container:
         raise ContainerError("one is enough")
 
     async def _end(self) -> None:
