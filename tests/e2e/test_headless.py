@@ -473,6 +473,21 @@ def test_run_ends_at_once_while_an_image_is_being_built(run: Any, model: Any, re
     assert "Exception" not in ended.stderr
 
 
+@pytest.mark.parametrize(("flag", "counts"), [("--trust", True), ("--no-project-files", False)])
+def test_files_of_the_repository_steer_only_where_they_are_trusted(
+    run: Any, model: Any, repository: Path, flag: str, counts: bool
+) -> None:
+    (repository / ".bactrian").mkdir()
+    (repository / ".bactrian" / "config.toml").write_text("max_turns = 1\n")
+    (repository / "AGENTS.md").write_text("Name every function Zebra.\n")
+    look = '[[turn]]\n[[turn.call]]\nname = "bash"\ninput = { command = "true" }\n'
+    ended = run(
+        *("--repo", repository, "--model", model(look + GREEN), "--container", "bubblewrap", flag, "add a greeting")
+    )
+    assert ended.code == (4 if counts else 0)
+    assert ("Name every function Zebra." in json.dumps(ended.of("message_added")[0])) is counts
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
 def test_full_disk_ends_the_run_with_a_word(
     environment: dict[str, str], run: Any, model: Any, repository: Path
