@@ -129,9 +129,13 @@ def _remove_from_engine(owner: str) -> bool:
 def _remove_labelled(client: docker.DockerClient, filters: dict[str, Any]) -> None:
     import docker.errors
 
-    for container in client.containers.list(all=True, filters=filters, ignore_removed=True):
-        with contextlib.suppress(docker.errors.NotFound):
-            container.remove(force=True, v=True)
-    for volume in client.volumes.list(filters=filters):
-        with contextlib.suppress(docker.errors.NotFound):
-            volume.remove(force=True)
+    gone = (404, 409)  # 409: somebody is removing it just now
+    for thing in (
+        *client.containers.list(all=True, filters=filters, ignore_removed=True),
+        *client.volumes.list(filters=filters),
+    ):
+        try:
+            thing.remove(force=True)
+        except docker.errors.APIError as error:
+            if error.status_code not in gone:
+                raise

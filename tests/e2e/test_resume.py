@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -251,3 +252,47 @@ def test_broken_repository_of_a_clone_is_made_anew_around_its_files(
         "transcript.jsonl.lock",
         "transcript.jsonl.torn",
     ]
+
+
+@pytest.mark.parametrize("container", ["docker", "bubblewrap"])
+def test_two_in_one_repository_are_in_nobodys_way(
+    container: str, environment: dict[str, str], model: Any, repository: Path, bactrian: Any
+) -> None:
+    script = model(GREEN)
+    argv = [BACTRIAN, "run", "--json", "--repo", str(repository), "--model", script, "--container", container]
+    both = [
+        subprocess.Popen(
+            [*argv, "add a greeting"], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    ended = [json.loads(process.communicate(timeout=120)[0].splitlines()[-1]) for process in both]
+    assert [last["status"] for last in ended] == ["done", "done"]
+    assert sorted(last["branch"] for last in ended) == ["bactrian/add-greeting", "bactrian/add-greeting-2"]
+    assert len({last["session"] for last in ended}) == 2
+    assert [entry["status"] for entry in json.loads(bactrian("list", "--json").stdout)] == ["done", "done"]
+    assert left_over(environment) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+def test_full_disk_under_the_state_directory(
+    environment: dict[str, str], model: Any, repository: Path, bactrian: Any, run: Any
+) -> None:
+    state = Path(environment["BACTRIAN_STATE_DIR"])
+    state.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", state], check=True)
+    try:
+        talk = "[[turn]]\n[[turn.call]]\nname='bash'\ninput={command='seq 10000'}\n" * 12
+        script = model(f"[[turn]]\n{GO_MOD}{GREET}{talk}[[turn]]\n{TEST}{FINISH}")
+        ended = run("--repo", repository, "--model", script, "--container", "bubblewrap", "add a greeting")
+        assert ended.code == 1, ended.stderr
+        assert "No space left on device" in ended.last["reason"]
+        assert "Traceback" not in ended.stderr
+        subprocess.run(["mount", "-o", "remount,size=200m", state], check=True)
+        resumed = bactrian("resume", "--json", "--container", "bubblewrap")
+        assert resumed.returncode == 0, resumed.stderr
+        last = events_of(resumed)[-1]
+        assert (last["status"], last["branch"]) == ("done", "bactrian/add-greeting")
+    finally:
+        subprocess.run(["umount", "-l", state], check=True)
+    assert files_on(repository, "bactrian/add-greeting") == ["go.mod", "greet.go", "greet_test.go"]
