@@ -22,6 +22,9 @@ from containers.recovery import mend_clone, take_up
 from containers.repository import Repository, rev_parse
 from containers.workspace import Clone, free_branch, make_clone, remake_clone
 
+_HALF_MADE = ("clone-*", "bactrian-*")
+"""What making the clone and fetching from it leave beside it when they are killed."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Workplace:
@@ -125,8 +128,9 @@ class Workplace:
 
     def remove(self) -> None:
         """Remove the clone and what was put beside it. Raises nothing."""
-        for path in (self.path, *self.path.parent.glob(f"{self.path.name}.*"), *self.path.parent.glob("clone-*")):
-            shutil.rmtree(path, ignore_errors=True)
+        for pattern in (self.path.name, f"{self.path.name}.*", *_HALF_MADE):
+            for path in self.path.parent.glob(pattern):
+                shutil.rmtree(path, ignore_errors=True)
 
     async def close(self) -> None:
         """End the container; the clone stays. Raises nothing."""

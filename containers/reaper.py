@@ -61,8 +61,9 @@ def reap(folder: Path, cache: Path) -> int:
         with _dead(path) as dead:
             if dead:
                 count += 1
+                answered = _remove_from_engine(path.name)  # first: it may have mounted some of the folders
                 _remove_folders(path.name, cache)
-                if _remove_from_engine(path.name) or time.time() - path.stat().st_mtime > PATIENCE_S:
+                if answered or time.time() - path.stat().st_mtime > PATIENCE_S:
                     path.unlink(missing_ok=True)
     return count
 

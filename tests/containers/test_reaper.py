@@ -126,6 +126,8 @@ def test_half_made_folders_go_unless_somebody_makes_them_just_now(
         (rootfs / name).mkdir(parents=True)
     (rootfs / "left.lock").touch()
     (tmp_path / f"bactrian-{owner}-base-x").mkdir()
+    (tmp_path / "cache" / "forks" / f"{owner}-1" / "cache" / "upper").mkdir(parents=True)
+    (tmp_path / "cache" / "forks" / f"{process_name()}-1").mkdir()
     (tmp_path / f"bactrian-{process_name()}-y").mkdir()
     argv = ["flock", str(rootfs / "busy.lock"), "-c", "echo locked; cat"]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as busy:
@@ -133,6 +135,7 @@ def test_half_made_folders_go_unless_somebody_makes_them_just_now(
         busy.stdout.readline()
         assert reap(tmp_path / "running", tmp_path / "cache") == 1
     assert sorted(path.name for path in rootfs.iterdir()) == ["busy.lock", "busy.part", "left.lock", "whole"]
+    assert [path.name for path in (tmp_path / "cache" / "forks").iterdir()] == [f"{process_name()}-1"]
     assert [path.name for path in tmp_path.glob("bactrian-*")] == [f"bactrian-{process_name()}-y"]
 
 
