@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.environment import environment
+from agent.environment import environment, withheld
 from agent.events import Event, Progress
 from agent.naming import slug
 from agent.session_spec import SessionSpec
@@ -150,6 +150,8 @@ class Workplace:
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(show, text)
 
+        for name in withheld(settings, self.spec.languages):
+            show(f"the password in {name} stays on the host: no secret goes into the container")
         return await launch(
             settings.container,
             LaunchSpec(
