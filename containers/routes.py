@@ -25,7 +25,7 @@ CONNECT_S = 20.0
 EYEBALLS_S = 0.25
 """How long an address may take before the next one is tried beside it."""
 LOOKUPS = 16
-CHUNK = 256 << 10
+CHUNK = 128 << 10
 HEAD_BYTES = 64 << 10
 
 Address = tuple[int, int, int, str, Any]

@@ -18,7 +18,7 @@ READY, OUT, ERR, OUT_TAIL, ERR_TAIL, EXIT, FILE, FAILED = 64, 65, 66, 67, 68, 69
 # A connection to the proxy's port. The container opens and numbers it where a job would stand; the rest is both ways'.
 TUNNEL_OPEN, TUNNEL_DATA, TUNNEL_END, TUNNEL_ABORT, TUNNEL_CREDIT = 128, 129, 130, 131, 132
 
-WINDOW_BYTES = 512 << 10  # what may be under way in a tunnel, each way, before the far end has taken it
+WINDOW_BYTES = 256 << 10  # what may be under way in a tunnel, each way, before the far end has taken it
 TUNNEL_FRAME_BYTES = 64 << 10  # so that a command's frame never waits behind a long one
 TUNNELS = 256  # how many there are at once
 FILE_BYTES = 64 << 20  # the largest file that is read or written whole
