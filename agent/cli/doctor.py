@@ -18,6 +18,7 @@ from rich.table import Table
 
 from agent.cli.complaint import complain
 from agent.cli.screen import PersonConsole
+from agent.cli.untrusted import one_line
 from agent.config import Settings, load, locations
 from agent.errors import ExitCode, UserError
 from containers.base import ContainerUnavailable
@@ -60,7 +61,9 @@ def _show(findings: list[Finding]) -> None:
     table = Table.grid(padding=(0, 2))
     for finding in findings:
         mark = _MARKS[finding.state]
-        table.add_row(console.render_str(mark, markup=True), finding.name, finding.found, finding.mend)
+        table.add_row(
+            console.render_str(mark, markup=True), finding.name, one_line(finding.found), one_line(finding.mend)
+        )
     console.print(table)
 
 

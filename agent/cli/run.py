@@ -22,6 +22,7 @@ from agent.cli.complaint import complain
 from agent.cli.presence import present
 from agent.cli.task import read_task
 from agent.cli.trust import said, steering
+from agent.cli.untrusted import one_line
 from agent.config import Settings, load, locations
 from agent.errors import Cancelled, ExitCode, PermissionNeeded, UserError
 from agent.events import SessionFinished
@@ -317,4 +318,4 @@ def _offer_repository(path: Path) -> bool:
     """Ask whether to make a repository, where somebody can answer."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    return click.confirm(f"{path.resolve()} is not in a git repository. Make one there?", err=True)
+    return click.confirm(f"{one_line(str(path.resolve()))} is not in a git repository. Make one there?", err=True)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from agent.cli.complaint import complain
 from agent.cli.screen import PersonConsole
+from agent.cli.untrusted import one_line
 from agent.codec import DecodeError, decode
 from agent.config import locations
 from agent.errors import ExitCode, UserError
@@ -97,7 +98,9 @@ def _table(stats: Iterable[EditStats]) -> Table:
         table.add_column(title, justify="right" if title in ("calls", "failed") else "left")
     for each in stats:
         share = f"{each.failed_calls / each.calls:.0%}"
-        table.add_row(each.model, each.format, str(each.calls), share, _counted(each.matched), _counted(each.failed))
+        table.add_row(
+            one_line(each.model), each.format, str(each.calls), share, _counted(each.matched), _counted(each.failed)
+        )
     return table
 
 
