@@ -71,6 +71,8 @@ def unfinished(state: Path, repository: Path) -> Iterator[Entry]:
 
 def left_behind(entry: Entry) -> str:
     """Return what is to be said of a session that left its clone behind: what happened, and what to do."""
+    if not entry.clone:
+        return f"session {entry.id} was killed before it began: `bactrian sessions resume {entry.id}` begins it"
     if entry.status == "done":
         return f"session {entry.id} is done, but what can't be part of a branch is still in {entry.clone}"
     happened = "was killed" if entry.status == "killed" else f"ended as {entry.status} before its work was saved"
@@ -128,13 +130,14 @@ def _entry(folder: Path) -> Entry | None:
     except OSError:
         return None  # another's, or just being removed
     clone = folder / WORKSPACE
+    facts = _facts([stamped.event for stamped in events])
     entry = Entry(
         id=folder.name,
         folder=folder,
         status="running" if process else "killed",
         process=process,
-        clone=str(clone) if clone.is_dir() else "",
-        **_facts([stamped.event for stamped in events]),
+        clone=str(clone) if "branch" in facts and clone.is_dir() else "",
+        **facts,
         began=events[0].stamp.time if events else "",
     )
     return _with_end(entry, events)

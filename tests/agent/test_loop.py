@@ -24,7 +24,7 @@ from agent.events import (
 )
 from agent.limits import Limits
 from agent.loop import EMPTY_LIMIT, Loop
-from agent.messages import Message, Text, ToolAnswer
+from agent.messages import Message, Part, Text, ToolAnswer, ToolCall
 from agent.providers.base import ProviderError
 from agent.providers.script import parse
 from agent.providers.scripted import Scripted
@@ -352,3 +352,57 @@ async def test_news_of_a_call_that_failed_is_told_too() -> None:
     loop = stage.loop()
     await loop.run("Go.")
     assert [answer.content for answer in answers(loop, 2)] == ["no a: take another\n\nRefused."]
+
+
+def left(stage: Stage, *parts: Part) -> Loop:
+    """A loop whose history ends in a reply that has no answer, or with the task."""
+    loop = stage.loop()
+    loop.history = [Message(role="user", parts=(Text(text="Go."),))]
+    if parts:
+        loop.history.append(Message(role="assistant", parts=parts))
+    return loop
+
+
+def made(number: int, name: str, word: str) -> ToolCall:
+    return ToolCall(id=f"c{number}", name=name, arguments={"summary" if name == "finish" else "word": word})
+
+
+async def test_calls_that_a_killed_run_had_not_begun_are_made_and_its_last_word_is_judged() -> None:
+    stage = Stage(script="")
+    first, second, last = made(1, "do", "a"), made(2, "do", "b"), made(3, "finish", "all done")
+    loop = left(stage, first, second, last)
+    await loop.resume("[it was killed]", [(first, ToolResult(content="did a"))], None)
+    assert stage.log == ["+b", "-b"]
+    assert stage.asked == ["all done"]
+    assert loop.requests == 0
+
+
+async def test_interrupted_call_is_told_and_nothing_is_judged() -> None:
+    stage = Stage(script="[[turn]]\n[[turn]]\nexpect = ['cut', 'not yet', 'killed']\n" + call("finish", "now"))
+    first, last = made(1, "do", "a"), made(2, "finish", "all done")
+    loop = left(stage, first, last)
+    stage.reviews = [Reviewed(rest="x is wrong")]
+    cut = ToolResult(content="cut", is_error=True)
+    await loop.resume("[it was killed]", [(first, cut)], ToolResult(content="not yet", is_error=True))
+    assert stage.log == []
+    assert stage.asked == ["now"]
+    assert [answer.content for answer in answers(loop, 2)] == ["cut", "not yet\n\nx is wrong"]
+    assert loop.history[2].parts[-1] == Text(text="[it was killed]")
+
+
+async def test_task_without_a_reply_gets_the_note_in_the_same_message() -> None:
+    stage = Stage(script="[[turn]]\nexpect = ['Go.', 'killed', 'x is wrong']\n" + call("finish", "now"))
+    stage.reviews = [Reviewed(rest="x is wrong")]
+    loop = left(stage)
+    await loop.resume("[it was killed]", [], None)
+    assert [message.role for message in loop.history] == ["user", "assistant"]
+    added = stage.of(MessageAdded)[0]
+    assert isinstance(added, MessageAdded)
+    assert added.message.parts == (Text(text="[it was killed]\nx is wrong"),)
+
+
+async def test_counters_of_earlier_runs_count_against_limits() -> None:
+    loop = left(Stage(script="", limits=Limits(turns=3)))
+    loop.turn = 3
+    with pytest.raises(LimitReached, match="3 turns are used up"):
+        await loop.resume("[it was killed]", [], None)

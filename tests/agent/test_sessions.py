@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import UserError
-from agent.events import Event, SessionFinished, SessionOpened, Stamp, Stamped, Status, WorkSaved
+from agent.events import Event, SessionFinished, SessionOpened, SessionStarted, Stamp, Stamped, Status, WorkSaved
 from agent.messages import Usage
 from agent.sessions import choose, entries, find, left_behind, unfinished
 from agent.transcript import TranscriptWriter
@@ -18,6 +18,19 @@ HERE = Path("/here")
 
 def opened(repository: Path = HERE) -> SessionOpened:
     return SessionOpened(task="do it\nwell", model="a/b", repository=str(repository))
+
+
+def started() -> SessionStarted:
+    return SessionStarted(
+        task="do it\nwell",
+        model="a/b",
+        container="docker 1",
+        repository=str(HERE),
+        base="b0",
+        branch="x/y",
+        languages=("go",),
+        seconds=1,
+    )
 
 
 def ended(status: Status) -> SessionFinished:
@@ -52,7 +65,7 @@ def test_newest_first_and_only_those_of_the_repository(tmp_path: Path) -> None:
     session(tmp_path, "20260101-a", opened(), ended("done"))
     session(tmp_path, "20260102-b", opened(Path("/there")), ended("red"))
     saved = WorkSaved(branch="x/y", commit="c1", files=1, added=1, removed=0)
-    session(tmp_path, "20260103-c", opened(), saved, clone=True)
+    session(tmp_path, "20260103-c", opened(), started(), saved, clone=True)
     assert [(entry.id, entry.status) for entry in entries(tmp_path, HERE)] == [
         ("20260103-c", "killed"),
         ("20260101-a", "done"),
@@ -94,9 +107,10 @@ def test_choice(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("events", "said"),
     [
-        ((opened(),), "session s was killed; its work up to the last tool call is in"),
-        ((opened(), ended("failed")), "session s ended as failed before its work was saved; its work"),
-        ((opened(), ended("done")), "session s is done, but what can't be part of a branch is still in"),
+        ((opened(),), "session s was killed before it began: `bactrian sessions resume s` begins it"),
+        ((opened(), started()), "session s was killed; its work up to the last tool call is in"),
+        ((opened(), started(), ended("failed")), "session s ended as failed before its work was saved; its work"),
+        ((opened(), started(), ended("done")), "session s is done, but what can't be part of a branch is still in"),
     ],
 )
 def test_what_is_said_of_those_that_left_work_behind(tmp_path: Path, events: tuple[Event, ...], said: str) -> None:
