@@ -8,7 +8,7 @@ import resource
 import signal
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 VARIABLE = "BACTRIAN_INTERNAL_LIMITS"
@@ -110,7 +110,8 @@ class Limits:
         self.disk: int | None = told.get("disk")
         self.events = dict(_events(told.get("counters") or {}))
         self.began = time.time()
-        self.file_systems = list(_file_systems())
+        self.file_systems: Sequence[FileSystem] = tuple(_file_systems())
+        self.writable: Sequence[str] = WRITABLE
         self.allowed = self.disk
         self.looked = time.monotonic()
         self.survey: Survey | None = None
@@ -168,7 +169,7 @@ class Limits:
         if pid == 0:
             try:
                 os.nice(5)
-                os.write(theirs, SIZE.pack(written_since(short.marked if short else self.began)))
+                os.write(theirs, SIZE.pack(written_since(short.marked if short else self.began, self.writable)))
             finally:
                 os._exit(0)
         os.close(theirs)
@@ -222,12 +223,12 @@ def _file_systems() -> Iterator[FileSystem]:
                 yield one
 
 
-def written_since(moment: float) -> int:
+def written_since(moment: float, places: Sequence[str]) -> int:
     """Return the bytes of the files that commands have made or changed since, deleted ones still open included."""
     deadline = time.monotonic() + SURVEY_S
     seen: set[tuple[int, int]] = set()
     total = 0
-    for found in _candidates():
+    for found in _candidates(places):
         if time.monotonic() > deadline:
             break
         key = (found.st_dev, found.st_ino)
@@ -237,8 +238,8 @@ def written_since(moment: float) -> int:
     return total
 
 
-def _candidates() -> Iterator[os.stat_result]:
-    for place in WRITABLE:
+def _candidates(places: Sequence[str]) -> Iterator[os.stat_result]:
+    for place in places:
         for folder, _, names in os.walk(place):
             for name in names:
                 try:
