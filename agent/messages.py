@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -80,6 +80,15 @@ def join(messages: list[Message], message: Message) -> None:
     if messages and messages[-1].role == message.role:
         message = replace(message, parts=(*messages.pop().parts, *message.parts))
     messages.append(message)
+
+
+def without_thinking(messages: Iterable[Message]) -> list[Message]:
+    """Return a conversation for another model: sealed reasoning would be refused."""
+    left: list[Message] = []
+    for message in messages:
+        parts = tuple(part for part in message.parts if not isinstance(part, Thinking))
+        left.append(replace(message, parts=parts or (Text(text="…"),)))
+    return left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

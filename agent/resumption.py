@@ -22,7 +22,7 @@ from agent.events import (
     UsageReported,
     WorkSaved,
 )
-from agent.messages import Message, ToolCall, Usage
+from agent.messages import Message, ToolCall, Usage, without_thinking
 from agent.transcript import history
 from tools.base import Change, ToolResult
 from tools.registry import FINISH
@@ -71,6 +71,10 @@ class Past:
             cut = next((call.name for call, result in ran if result and result.content == INTERRUPTED), "")
             past = replace(past, ran=ran, interrupted=cut)
         return past
+
+    def told_to(self, model: str) -> tuple[Message, ...]:
+        """Return the conversation as `model` may hear it: another's reasoning is sealed, and servers may refuse it."""
+        return self.messages if model == self.model else tuple(without_thinking(self.messages))
 
     @property
     def ending(self) -> str:

@@ -212,7 +212,7 @@ class Session:
             review=feedback.after_reply,
             news=self._network.news,
             limits=Limits(turns=spec.settings.max_turns, cost=spec.settings.max_cost),
-            history=list(past.messages),
+            history=list(past.told_to(spec.provider.name)),
             turn=past.turns,
             requests=past.requests,
             usage=past.usage,

@@ -24,7 +24,7 @@ from agent.events import (
     ToolStarted,
     WorkSaved,
 )
-from agent.messages import Message, join
+from agent.messages import Message, join, without_thinking
 
 _DURABLE = (
     SessionOpened,
@@ -136,11 +136,21 @@ def recover(path: Path) -> Recovered:
 
 
 def history(events: Iterable[Stamped]) -> tuple[Message, ...]:
-    """Return the conversation that the events tell of. What one side said in several goes is one message."""
+    """Return the conversation that the events tell of. What one side said in several goes is one message.
+
+    The reasoning of a model that the session was taken from is left out.
+    """
     messages: list[Message] = []
+    model = ""
     for stamped in events:
-        if isinstance(stamped.event, MessageAdded):
-            join(messages, stamped.event.message)
+        match stamped.event:
+            case MessageAdded(message=message):
+                join(messages, message)
+            case SessionOpened() | SessionStarted() | SessionResumed() as event:
+                messages = messages if event.model == model else without_thinking(messages)
+                model = event.model
+            case _:
+                pass
     return tuple(messages)
 
 

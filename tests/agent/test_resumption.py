@@ -190,3 +190,17 @@ def test_note_is_short(changed: int, tree: str) -> None:
     assert text.startswith("[it was killed; the files are as they were; it goes on in a new container")
     assert tree in text
     assert "# More to do\nalso this" in note(Past(), "x", changes, " also this\n")
+
+
+def test_reasoning_stays_with_the_model_that_made_it() -> None:
+    thought = Thinking(text="so", signature="c2lnbmVk", vendor="a")
+    words = Text(text="Done.")
+    first = [OPENED, STARTED, TASK, said(thought, words), finished()]
+    past = Past.of(stamped(first))
+    assert past.told_to("a/b")[-1].parts == (thought, words)
+    assert past.told_to("c/d")[-1].parts == (words,)
+    own = Thinking(text="and", signature="b3du", vendor="c")
+    answer = MessageAdded(message=Message(role="user", parts=(Text(text="Go on."),)))
+    past = Past.of(stamped([*first, RESUMED, answer, said(own)]))
+    assert [part for message in past.told_to("c/d") for part in message.parts if isinstance(part, Thinking)] == [own]
+    assert past.told_to("a/b")[-1].parts == (Text(text="…"),)
