@@ -51,20 +51,25 @@ def system_prompt(languages: Sequence[Language]) -> str:
     )
 
 
-def first_message(findings: Findings, task: str) -> str:
-    """Return the first message of a session: what was found out about the repository, then the task."""
-    parts = [part for part in _parts(findings, task) if part]
+def first_message(findings: Findings, task: str, network: str = "") -> str:
+    """Return the first message of a session: what was found out about the repository, then the task.
+
+    `network` says what can be reached, where that is not everything.
+    """
+    parts = [part for part in _parts(findings, task, network) if part]
     return "\n\n".join([*parts, f"# The task\n{task.strip()}"])
 
 
-def _parts(findings: Findings, task: str) -> Iterator[str]:
+def _parts(findings: Findings, task: str, network: str) -> Iterator[str]:
     yield f"# The repository\n{_outline(findings)}"
     told: set[str] = set()
     for each in findings.surveys:
         details = each.survey.details if _matters(each.project, findings.projects, task) else ()
         yield "\n".join([*(fact for fact in each.survey.facts if fact not in told), *details])
         told.update(each.survey.facts)
-    yield "\n".join([*_commands(findings), *(() if findings.whole else findings.recipes)])
+    yield "\n".join(
+        [*_commands(findings), *([network] if network else []), *(() if findings.whole else findings.recipes)]
+    )
     path, text = findings.rules
     if text.strip():
         yield _file(path, _cut(text, RULES_CHARACTERS, f"of {path}: read_file has the rest"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from agent.config import NetworkChoice, Settings
 from agent.environment import environment
@@ -39,6 +40,20 @@ class Reach:
         return (
             tuple(dict.fromkeys((*registries, *map(str, (*self.named, *self.decided))))) if self.mode != "none" else ()
         )
+
+    @property
+    def in_words(self) -> str:
+        """What the model is told before it tries; empty where everything is open."""
+        match self.mode:
+            case "none":
+                return "There is no network."
+            case "registries":
+                named = ", ".join(dict.fromkeys(map(str, (*self.named, *self.decided))))
+                return f"Of the network, package registries{f' and {named}' if named else ''} can be reached, no more."
+            case "full":
+                return ""
+            case _:
+                assert_never(self.mode)
 
     def admission(self, destination: Destination) -> Admission:
         """Return what holds without anybody's yes."""

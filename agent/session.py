@@ -192,7 +192,7 @@ class Session:
         else:
             findings = await survey(container, spec.languages, spec.task, rules_of(spec.steering))
             loop = self._converse(feedback, base, findings.languages)
-            judged = await loop.run(first_message(findings, spec.task))
+            judged = await loop.run(first_message(findings, spec.task, spec.reach.in_words))
         assert isinstance(judged, Judged)
         if judged.verdict.green:
             return "done", "the check of the final tree is green"

@@ -299,3 +299,14 @@ async def test_nothing_is_told_after_the_end() -> None:
     await play.request("example.com")
     play.network.news()
     assert len(play.events) == told == 2
+
+
+def test_what_can_be_reached_is_told_before_it_is_tried() -> None:
+    def told(mode: NetworkChoice, *allow: str) -> str:
+        return reach_of(Settings(network=mode, network_allow=allow), languages(), ["git.example"]).in_words
+
+    assert told("none") == "There is no network."
+    assert told("registries", "db.example:5432").endswith(
+        "registries and db.example:5432, git.example can be reached, no more."
+    )
+    assert told("full") == ""
