@@ -131,8 +131,14 @@ def _separate(processes: int, memory_bytes: int | None, cpus: float | None) -> M
     return {
         "processes": (HIERARCHY / "pids", {"pids.max": str(processes)}),
         "memory": (HIERARCHY / "memory", memory),
-        "cpus": (HIERARCHY / "cpu", {"cpu.shares": str(CPU_SHARES), **bandwidth}),
+        "cpus": (HIERARCHY / "cpu", {"cpu.shares": str(_shares()), **bandwidth}),
     }
+
+
+def _shares() -> int:
+    """Return the group's weight: beside systemd's groups, or beside single processes, of which each CPU has others."""
+    alone = not (HIERARCHY / "cpu" / "user.slice").exists()
+    return CPU_SHARES * (os.cpu_count() or 1) if alone else CPU_SHARES
 
 
 def _remove_stale(parent: Path) -> None:
