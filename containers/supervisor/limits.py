@@ -126,7 +126,7 @@ class Limits:
         The counters are the whole container's: beside others, only a command that failed can have met one.
         """
         if code == 128 + signal.SIGXFSZ:
-            return "disk", f"killed: a file grew past {amount(self.disk or 0)}, the session's limit of disk"
+            return "disk", f"killed: a file grew too large; the session may write {amount(self.disk or 0)}"
         if not (code or alone):
             return None
         for name in self.events:

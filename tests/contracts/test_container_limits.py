@@ -97,7 +97,7 @@ async def test_a_large_file_is_told(small: Container) -> None:
     result = await small.exec(["sh", "-c", "exec head -c 200M /dev/zero >large"])
     await small.exec(["rm", "-f", "large"])
     assert (result.exit_code, result.limit) == (153, "disk")
-    assert result.limit_note == "killed: a file grew past 100.0 MiB, the session's limit of disk"
+    assert result.limit_note == "killed: a file grew too large; the session may write 100.0 MiB"
 
 
 async def test_writing_more_than_the_limit_is_told(small: Container) -> None:

@@ -35,6 +35,11 @@ async def test_time_limit(call: Call):
     assert "nohup" in result.content
 
 
+async def test_another_limit_is_told_with_the_exit_code(call: Call):
+    result = await call("bash", command="ulimit -f 1; exec head -c 100000 /dev/zero >/tmp/large")
+    assert result.content == "[killed: a file grew too large; the session may write 20.0 GiB]\n[exit code 153]"
+
+
 async def test_a_background_process_lives_on(call: Call):
     await call("bash", command="nohup sh -c 'sleep 0.3; echo late' >/tmp/log 2>&1 &")
     assert (await call("bash", command="sleep 0.8; cat /tmp/log")).content == "late"
