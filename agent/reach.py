@@ -62,8 +62,9 @@ class Reach:
             return Admission(allowed=False, reason=NO_NETWORK)
         if any(pattern.covers(host, port) for pattern in self.named):
             return Admission(allowed=True, reason="the user named it", private=True)
-        if found := [each for each in self.registries if (plain_host(each.host), each.port) == (host, port)]:
-            return Admission(allowed=True, reason="a registry", private=any(each.chosen for each in found))
+        if any((plain_host(each.host), each.port) == (host, port) for each in self.registries):
+            # Where the user's own resolver leads: many a company has its own.
+            return Admission(allowed=True, reason="a registry", private=True)
         private = is_private(destination)
         if any(pattern.covers(host, port) for pattern in self.decided):
             return Admission(allowed=True, reason="a person said yes", private=private)
@@ -90,7 +91,7 @@ def is_private(destination: Destination) -> bool:
     """Whether a host is by itself, without asking for its address, this one or in a private network."""
     host = plain_host(destination.host)
     if is_address(host):
-        return not is_public(host, named=False)
+        return not is_public(host)
     return is_private_name(replace(destination, host=host))
 
 

@@ -29,7 +29,7 @@ class Sandboxes:
     workspace: Path
     cache: Path
     volume: str
-    gate: Gate = field(default_factory=OpenGate)
+    gate: Gate = field(default_factory=lambda: OpenGate("proxy.golang.org"))
 
     @property
     def starts(self) -> dict[str, Callable[[], Awaitable[SupervisedContainer]]]:

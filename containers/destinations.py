@@ -26,7 +26,6 @@ _WITHHELD: tuple[IPv4Network | IPv6Network, ...] = (
     IPv6Network("2002::/16"),
     IPv6Network("3fff::/20"),
 )
-_DOCUMENTED = (IPv4Network("192.0.2.0/24"), IPv4Network("198.51.100.0/24"), IPv4Network("203.0.113.0/24"))
 _PRIVATE_ENDINGS = ("localhost", "local", "internal", "lan", "home", "corp", "intranet", "private", "home.arpa")
 
 
@@ -87,12 +86,8 @@ def _address_6(text: str) -> str:
     return str(address.ipv4_mapped or address)
 
 
-def is_public(address: str, *, named: bool) -> bool:
-    """Whether an address leads to the internet: not to this host, its network, or what clouds show their machines.
-
-    `named`: a name has led to it. Then it may be one that belongs to nobody (RFC 5737): where a resolver answers with
-    such, it stands for the internet that it hides.
-    """
+def is_public(address: str) -> bool:
+    """Whether an address leads to the internet: not to this host, its network, or what clouds show their machines."""
     found = ip_address(address.partition("%")[0])
     if isinstance(found, IPv6Address):
         if found.ipv4_mapped:
@@ -101,8 +96,6 @@ def is_public(address: str, *, named: bool) -> bool:
             found = IPv4Address(found.packed[-4:])
         elif found not in _PUBLIC_6:
             return False
-    if named and any(found in network for network in _DOCUMENTED):
-        return True
     return found.is_global and not any(found in network for network in _WITHHELD)
 
 

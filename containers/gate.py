@@ -58,10 +58,14 @@ class Gate(Protocol):
 
 
 class OpenGate:
-    """Lets everything public through and keeps no record. The host and private networks stay closed."""
+    """Lets everything public through, and `named` hosts wherever they are; keeps no record. The host stays closed."""
+
+    def __init__(self, *named: str) -> None:
+        self._named = named
 
     async def admit(self, destination: Destination) -> Admission:
-        return Admission(allowed=True, reason="everything public is allowed")
+        private = destination.host in self._named
+        return Admission(allowed=True, reason="everything public is allowed", private=private)
 
     def on_traffic(self, traffic: Traffic) -> None:
         return

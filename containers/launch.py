@@ -14,7 +14,7 @@ from typing import Literal
 from containers.base import DEFAULT_PROCESSES, Container, ContainerUnavailable
 from containers.beside import beside
 from containers.bubblewrap import BubblewrapContainer, BubblewrapSpec
-from containers.gate import Gate, OpenGate
+from containers.gate import Gate
 from containers.limits import DEFAULT_DISK_BYTES, Memory
 from containers.recipe import recipe
 
@@ -41,7 +41,7 @@ class LaunchSpec:
     disk_bytes: int | None = DEFAULT_DISK_BYTES
     """What the session may write."""
     host_paths: Sequence[Path] = ()
-    gate: Gate | None = field(default_factory=OpenGate)
+    gate: Gate | None = None
     """Decides what commands reach; None: nothing."""
 
 

@@ -100,11 +100,7 @@ class Routes:
     async def _straight(self, destination: Destination, *, private: bool) -> Route:
         host, port = destination.host, destination.port
         found = await self._addresses(host, port)
-        allowed = (
-            found
-            if private
-            else [address for address in found if _may_be_reached(address, named=address[4][0] != host)]
-        )
+        allowed = found if private else [address for address in found if _may_be_reached(address)]
         if not allowed:
             raise Unreachable(403, f"{host} is in a private network, or this host itself: {found[0][4][0]}")
         # What was checked is what is connected to: a name could mean something else by now.
@@ -146,7 +142,7 @@ class Routes:
             found = await self._resolve(destination.host, destination.port)
         except (OSError, UnicodeError):
             return
-        if found and not any(is_public(address[4][0], named=True) for address in found):
+        if found and not any(is_public(address[4][0]) for address in found):
             raise Unreachable(403, f"{destination.host} is in a private network, or this host itself")
 
 
@@ -162,10 +158,10 @@ def _parsed(proxy: str) -> tuple[SplitResult, int]:
     return url, port
 
 
-def _may_be_reached(address: Address, *, named: bool) -> bool:
+def _may_be_reached(address: Address) -> bool:
     """Whether an address is public and none of this host's own: services that listen there expect no container."""
     family, _, _, _, (ip, *_) = address
-    return is_public(ip, named=named) and not is_own(family, ip)
+    return is_public(ip) and not is_own(family, ip)
 
 
 def is_own(family: int, ip: str) -> bool:

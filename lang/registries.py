@@ -15,15 +15,13 @@ class Registry:
     host: str
     """In lower case; an address without brackets."""
     port: int = 443
-    chosen: bool = False
-    """The user named it, by a variable or a setting: it may be in a private network."""
 
 
-def registry(address: str, *, chosen: bool) -> Registry | None:
+def registry(address: str) -> Registry | None:
     """Return the host of a URL; None for what names none (a path, a word, a scheme that needs no host)."""
     try:
         parts = urlsplit(address.strip())
         host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme)
     except ValueError:
         return None
-    return Registry(host=host, port=port, chosen=chosen) if host and port else None
+    return Registry(host=host, port=port) if host and port else None

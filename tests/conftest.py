@@ -23,6 +23,9 @@ from containers.rootfs import ensure_rootfs
 
 _Made = TypeVar("_Made")
 
+REGISTRIES = ("proxy.golang.org", "sum.golang.org")
+"""What containers of tests may reach wherever this host's resolver leads, as a session's may."""
+
 StartContainer = Callable[[Path], Awaitable[Container]]
 """Starts a container around a workspace; whoever starts one closes it."""
 
@@ -90,7 +93,7 @@ def start_docker(image: str, cache_volume: str) -> StartContainer:
     """Start a Docker container."""
 
     async def start(workspace: Path) -> Container:
-        spec = DockerSpec(image=image, workspace=workspace, cache_volume=cache_volume, gate=OpenGate())
+        spec = DockerSpec(image=image, workspace=workspace, cache_volume=cache_volume, gate=OpenGate(*REGISTRIES))
         return await DockerContainer.start(spec)
 
     return start
@@ -101,7 +104,7 @@ def start_bubblewrap(rootfs: Path, cache_folder: Path) -> StartContainer:
     """Start a sandbox on the session image's root file system."""
 
     async def start(workspace: Path) -> Container:
-        spec = BubblewrapSpec(workspace=workspace, cache=cache_folder, root=rootfs, gate=OpenGate())
+        spec = BubblewrapSpec(workspace=workspace, cache=cache_folder, root=rootfs, gate=OpenGate(*REGISTRIES))
         return await BubblewrapContainer.start(spec)
 
     return start

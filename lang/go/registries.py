@@ -23,26 +23,26 @@ def registries(environment: Mapping[str, str]) -> tuple[Registry, ...]:
     """
     proxies, sums = environment.get("GOPROXY", ""), environment.get("GOSUMDB", "")
     found = [
-        *_proxies(proxies or _PROXY, chosen=bool(proxies)),
-        *_databases(sums or _SUMS, chosen=bool(sums)),
-        registry(environment.get("GOVULNDB") or _VULNERABILITIES, chosen=bool(environment.get("GOVULNDB"))),
+        *_proxies(proxies or _PROXY),
+        *_databases(sums or _SUMS),
+        registry(environment.get("GOVULNDB") or _VULNERABILITIES),
     ]
     return tuple(dict.fromkeys(each for each in found if each is not None))
 
 
-def _proxies(setting: str, *, chosen: bool) -> Iterator[Registry | None]:
+def _proxies(setting: str) -> Iterator[Registry | None]:
     for entry in re.split(r"[,|]", setting):
-        found = registry(entry, chosen=chosen)
+        found = registry(entry)
         yield found
         if found is not None and found.host == "proxy.golang.org":
             yield _STORAGE
 
 
-def _databases(setting: str, *, chosen: bool) -> Iterator[Registry | None]:
+def _databases(setting: str) -> Iterator[Registry | None]:
     """The setting is `off`, `NAME`, `NAME+KEY`, or one of the last two and an address that stands in for it."""
     name, _, address = setting.strip().partition(" ")
     host = name.split("+")[0].split("/")[0]
     if host and host != "off":
-        yield registry(f"https://{host}", chosen=chosen)
+        yield registry(f"https://{host}")
     if address:
-        yield registry(address, chosen=chosen)
+        yield registry(address)

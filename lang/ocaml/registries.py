@@ -15,6 +15,5 @@ def registries(environment: Mapping[str, str]) -> tuple[Registry, ...]:
     The public repository has a cache of all archives (`archive-mirrors`), which opam asks before the archives' own
     hosts. A repository without one sends opam to those: they aren't registries.
     """
-    chosen = environment.get("BACTRIAN_OPAM_REPOSITORY", "")
-    found = registry(chosen or _REPOSITORY, chosen=bool(chosen))
+    found = registry(environment.get("BACTRIAN_OPAM_REPOSITORY") or _REPOSITORY)
     return (found,) if found else ()

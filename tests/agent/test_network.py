@@ -93,11 +93,11 @@ def no_registries_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("mode", "host", "port", "allowed", "private"),
     [
-        ("registries", "proxy.golang.org", 443, True, False),
-        ("registries", "PROXY.golang.org.", 443, True, False),
+        ("registries", "proxy.golang.org", 443, True, True),
+        ("registries", "PROXY.golang.org.", 443, True, True),
         ("registries", "proxy.golang.org", 80, False, False),
         ("registries", "proxy.golang.org.evil.example", 443, False, False),
-        ("registries", "opam.ocaml.org", 443, True, False),
+        ("registries", "opam.ocaml.org", 443, True, True),
         ("registries", "github.com", 443, False, False),
         ("registries", "named.corp", 443, True, True),
         ("registries", "named.corp", 22, False, False),

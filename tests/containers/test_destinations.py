@@ -73,7 +73,8 @@ def test_what_is_taken_means_one_thing(text: str) -> None:
 
 PRIVATE = """
 127.0.0.1 127.255.0.1 0.0.0.0 0.1.2.3 10.1.2.3 172.16.0.1 172.31.255.255 192.168.1.1 169.254.169.254 100.64.0.1
-100.100.100.200 192.0.0.192 198.18.0.1 224.0.0.1 239.1.1.1 240.0.0.1 255.255.255.255 168.63.129.16 192.88.99.1
+192.0.2.1 203.0.113.7 100.100.100.200 192.0.0.192 198.18.0.1 224.0.0.1 239.1.1.1 240.0.0.1 255.255.255.255
+168.63.129.16 192.88.99.1
 ::1 :: ::127.0.0.1 ::ffff:127.0.0.1 ::ffff:10.0.0.1 64:ff9b::7f00:1 64:ff9b::a00:1 64:ff9b:1::1 fe80::1 fe80::1%eth0
 fec0::1 fc00::1 fd00:ec2::254 ff02::1 ff0e::1 2002:7f00:1:: 2001::1 2001:db8::1 3fff::1 100::1 5f00::1
 """
@@ -81,8 +82,7 @@ fec0::1 fc00::1 fd00:ec2::254 ff02::1 ff0e::1 2002:7f00:1:: 2001::1 2001:db8::1 
 
 @pytest.mark.parametrize("address", PRIVATE.split())
 def test_not_public(address: str) -> None:
-    assert not is_public(address, named=True)
-    assert not is_public(address, named=False)
+    assert not is_public(address)
 
 
 PUBLIC = "1.1.1.1 8.8.8.8 172.32.0.1 2606:4700::1111 64:ff9b::808:808 ::ffff:8.8.8.8"
@@ -90,17 +90,12 @@ PUBLIC = "1.1.1.1 8.8.8.8 172.32.0.1 2606:4700::1111 64:ff9b::808:808 ::ffff:8.8
 
 @pytest.mark.parametrize("address", PUBLIC.split())
 def test_public(address: str) -> None:
-    assert is_public(address, named=False)
-
-
-def test_an_address_that_belongs_to_nobody_is_one_that_a_name_led_to() -> None:
-    assert is_public("203.0.113.7", named=True)
-    assert not is_public("203.0.113.7", named=False)
+    assert is_public(address)
 
 
 @given(st.ip_addresses())
 def test_nothing_is_public_that_python_knows_to_be_private(address: IPv4Address | IPv6Address) -> None:
-    if is_public(str(address), named=False):
+    if is_public(str(address)):
         inside = getattr(address, "ipv4_mapped", None) or address
         assert not any((inside.is_loopback, inside.is_link_local, inside.is_multicast, inside.is_unspecified))
         assert inside.is_global or inside in IPv6Network("64:ff9b::/96")

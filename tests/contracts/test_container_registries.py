@@ -171,7 +171,7 @@ async def test_opam_curl_and_git_by_way_of_a_company_proxy(
 
 
 async def test_go_from_the_real_proxy_with_its_checksums(start_gated: StartGated, workspace: Path) -> None:
-    gate = RecordingGate(admission=PUBLIC)
+    gate = RecordingGate(admission=Admission(allowed=True, reason="a registry", private=True))
     async with await start_gated(workspace, gate) as container:
         script = "cd $(mktemp -d) && go mod init -C . x.y/z 2>/dev/null && go get rsc.io/quote@v1.5.2 && cat go.sum"
         said = await run(container, script, GOMODCACHE="/tmp/modules", GOFLAGS="-modcacherw")

@@ -14,9 +14,9 @@ PUBLIC = ("proxy.golang.org", "storage.googleapis.com", "sum.golang.org", "vuln.
 
 
 def go(**environment: str) -> list[str]:
-    """The hosts as `host:port`, with a `!` where the user chose them."""
+    """The hosts as `host:port`."""
     found = Go().registries(environment)
-    return [f"{each.host}:{each.port}{'!' if each.chosen else ''}" for each in found]
+    return [f"{each.host}:{each.port}" for each in found]
 
 
 def test_without_variables_the_public_ones_are_used() -> None:
@@ -28,16 +28,16 @@ def test_without_variables_the_public_ones_are_used() -> None:
 @pytest.mark.parametrize(
     ("proxy", "hosts"),
     [
-        ("https://proxy.corp", ["proxy.corp:443!"]),
-        ("https://me:secret@Proxy.Corp:8443/go/|http://10.0.0.7", ["proxy.corp:8443!", "10.0.0.7:80!"]),
+        ("https://proxy.corp", ["proxy.corp:443"]),
+        ("https://me:secret@Proxy.Corp:8443/go/|http://10.0.0.7", ["proxy.corp:8443", "10.0.0.7:80"]),
         (
             "https://proxy.corp,https://proxy.golang.org,direct",
-            ["proxy.corp:443!", "proxy.golang.org:443!", "storage.googleapis.com:443"],
+            ["proxy.corp:443", "proxy.golang.org:443", "storage.googleapis.com:443"],
         ),
         ("off", []),
         ("direct", []),
         ("file:///srv/modules", []),
-        ("https://[fd00::7]:3000", ["fd00::7:3000!"]),
+        ("https://[fd00::7]:3000", ["fd00::7:3000"]),
         ("https://[fd00", []),
         ("https://proxy.corp:ninety", []),
     ],
@@ -50,10 +50,10 @@ def test_module_proxies(proxy: str, hosts: list[str]) -> None:
     ("sums", "hosts"),
     [
         ("off", []),
-        ("sum.golang.org", ["sum.golang.org:443!"]),
-        ("sums.corp+abcd1234+AbCdEf", ["sums.corp:443!"]),
-        ("sums.corp/team+abcd1234+AbCdEf", ["sums.corp:443!"]),
-        ("sum.golang.org https://sums.corp:8443/db", ["sum.golang.org:443!", "sums.corp:8443!"]),
+        ("sum.golang.org", ["sum.golang.org:443"]),
+        ("sums.corp+abcd1234+AbCdEf", ["sums.corp:443"]),
+        ("sums.corp/team+abcd1234+AbCdEf", ["sums.corp:443"]),
+        ("sum.golang.org https://sums.corp:8443/db", ["sum.golang.org:443", "sums.corp:8443"]),
     ],
 )
 def test_checksum_databases(sums: str, hosts: list[str]) -> None:
@@ -67,8 +67,8 @@ def test_hosts_of_private_modules_are_no_registries() -> None:
 @pytest.mark.parametrize(
     ("repository", "hosts"),
     [
-        ("https://opam.corp/main", [Registry(host="opam.corp", chosen=True)]),
-        ("git+https://git.corp:8443/opam", [Registry(host="git.corp", port=8443, chosen=True)]),
+        ("https://opam.corp/main", [Registry(host="opam.corp")]),
+        ("git+https://git.corp:8443/opam", [Registry(host="git.corp", port=8443)]),
         ("/srv/opam-repository", []),
     ],
 )
@@ -78,7 +78,7 @@ def test_opam_repositories(repository: str, hosts: list[Registry]) -> None:
 
 @given(st.text())
 def test_any_address_is_a_host_or_nothing(address: str) -> None:
-    found = registry(address, chosen=True)
+    found = registry(address)
     assert found is None or (found.host and 0 < found.port < 65536)
 
 
