@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from containers.base import DEFAULT_PROCESSES, Container
 from containers.gate import Gate
 from containers.launch import LaunchSpec, clone_owner, launch
 from containers.recovery import mend_clone, take_up
+from containers.removal import remove_tree
 from containers.repository import Repository, rev_parse
 from containers.workspace import Clone, free_branch, make_clone, remake_clone
 
@@ -130,7 +130,7 @@ class Workplace:
         """Remove the clone and what was put beside it. Raises nothing."""
         for pattern in (self.path.name, f"{self.path.name}.*", *_HALF_MADE):
             for path in self.path.parent.glob(pattern):
-                shutil.rmtree(path, ignore_errors=True)
+                remove_tree(path)
 
     async def close(self) -> None:
         """End the container; the clone stays. Raises nothing."""

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import subprocess
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Literal, TypeVar
 
 from containers.base import CACHE, WORKSPACE, Container, ContainerUnavailable
 from containers.labels import process_name
+from containers.removal import remove_tree
 
 ORIGIN = "/tmp/bactrian-origin"
 """Where a fork that has to copy finds the original's folders, to be read only."""
@@ -238,9 +238,7 @@ def remove_folders(folders: list[Path]) -> list[Path]:
         for work in folder.glob("*/work/work"):
             with contextlib.suppress(OSError):
                 work.rmdir()  # the engine's root made it; whoever owns the folder around it may remove it, if empty
-        if os.geteuid():
-            subprocess.run(["chmod", "-R", "u+rwX", "--", folder], check=False, capture_output=True)
-        subprocess.run(["rm", "-rf", "--", folder], check=False, capture_output=True)
+        remove_tree(folder)
     for parent in {folder.parent for folder in folders}:
         with contextlib.suppress(OSError):
             parent.rmdir()

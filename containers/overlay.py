@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from containers.git import git
+from containers.removal import remove_tree
 from containers.repository import Repository
 
 STATUS_TIMEOUT_S = 300.0
@@ -181,6 +182,6 @@ def _remove(path: Path, keep_folder: bool = False) -> None:
     if not _lexists(path) or (keep_folder and _is_folder(path)):
         return
     if _is_folder(path):
-        shutil.rmtree(path)
+        remove_tree(path)
     else:
         path.unlink()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from containers.base import ContainerUnavailable
 from containers.forks import remove_forks_of
 from containers.labels import OWNER, process_name
+from containers.removal import remove_tree
 
 if TYPE_CHECKING:
     import docker
@@ -94,7 +94,7 @@ def _dead(path: Path) -> Generator[bool]:
 
 def _remove_folders(owner: str, cache: Path) -> None:
     for path in _folders(owner, cache):
-        shutil.rmtree(path, ignore_errors=True)
+        remove_tree(path)
     remove_forks_of(owner, cache / "forks")
 
 

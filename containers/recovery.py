@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from containers.base import Container
 from containers.commits import work_tree
 from containers.git import RepositoryError, git
+from containers.removal import remove_tree
 from containers.repository import Repository, rev_parse
 from containers.workspace import Clone, remake_clone
 
@@ -48,13 +48,13 @@ def mend_clone(
     No file of the work is touched. Raises like `remake_clone`.
     """
     fresh = path.with_name(f"{path.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
+    remove_tree(fresh)
     remake_clone(repository, fresh, branch, base, commit, owner, artefacts)
     aside = (path.with_name(f"{path.name}.git-{number}") for number in itertools.count(1))
     if os.path.lexists(path / ".git"):
         (path / ".git").rename(next(name for name in aside if not os.path.lexists(name)))
     (fresh / ".git").rename(path / ".git")
-    shutil.rmtree(fresh, ignore_errors=True)
+    remove_tree(fresh)
     return Clone(path=path, base=base, uncommitted=0)
 
 

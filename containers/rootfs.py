@@ -14,6 +14,7 @@ from containers.base import ContainerUnavailable
 from containers.images import debootstrap, ensure_image, export_image, has_image
 from containers.launch import engine_answers
 from containers.recipe import Recipe
+from containers.removal import remove_tree
 
 NETWORK_FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
 SCRIPTS = ("base.sh", "go.sh", "ocaml.sh")
@@ -61,7 +62,7 @@ def _alone(lock: Path, progress: Callable[[str], None]) -> Generator[None]:
 
 def _make(recipe: Recipe, path: Path, registry: str, progress: Callable[[str], None]) -> None:
     part = path.with_name(path.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
+    remove_tree(part)
     part.mkdir()
     if recipe.project_dockerfile and not engine_answers():
         raise ContainerUnavailable("`.bactrian/Dockerfile` needs a Docker engine to build it, and none answers")
@@ -153,4 +154,4 @@ def _run_script(recipe: Recipe, root: Path, script: str, progress: Callable[[str
         if run.returncode:
             raise ContainerUnavailable(f"the root file system can't be made: {script}: {said}")
     finally:
-        shutil.rmtree(context, ignore_errors=True)
+        remove_tree(context)
