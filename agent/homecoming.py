@@ -64,6 +64,8 @@ class Homecoming:
 
     async def save_what_there_is(self) -> str:
         """Save at an early end; a container that died is started once more for it. Return what failed."""
+        if self.workplace.is_untouched:
+            return f"the work so far is still in {self.workplace.path}"
         if not self.workplace.is_open:
             return ""
         # Before it is cut: half a secret is not recognised.

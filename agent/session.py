@@ -74,7 +74,13 @@ class Session:
             emit=self._note,
             remember=spec.remember_host,
         )
-        place = Workplace(spec=spec, path=self.folder / "workspace", emit=self.emit, gate=self._network)
+        place = Workplace(
+            spec=spec,
+            path=self.folder / "workspace",
+            emit=self.emit,
+            gate=self._network,
+            resumes=self._past.started,
+        )
         self._workplace = place
         self._home = Homecoming(session=self.id, task=spec.task, workplace=place, emit=self.emit)
         self._loop: Loop | None = None

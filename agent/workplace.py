@@ -35,6 +35,8 @@ class Workplace:
     """Where the clone is, or will be."""
     emit: Callable[[Event], None]
     gate: Gate
+    resumes: bool = False
+    """Whether an earlier run may have left a clone: until this run has it open, nobody knows what is in it."""
     _container: Container | None = None
     _clone: Clone | None = None
     _closing: bool = False
@@ -55,6 +57,11 @@ class Workplace:
     def is_open(self) -> bool:
         """Whether there are both."""
         return self._container is not None and self._clone is not None
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether an earlier run's clone is there that this run did not come to open."""
+        return self.resumes and not self.is_open and os.path.lexists(self.path)
 
     async def name_branch(self) -> str:
         """Return a free name for the session's branch. Raises RepositoryError."""
@@ -89,7 +96,7 @@ class Workplace:
         clone is gone and the user's repository has not got what was saved; ContainerError.
         """
         self._closing = False
-        if not self._is_left():
+        if not os.path.lexists(self.path):
             return await self._remake(branch, base, saved)
         self._clone = Clone(path=self.path, base=base, uncommitted=0)
         self._container = await self._launch()
@@ -113,9 +120,6 @@ class Workplace:
         self, branch: str, base: str, saved: str
     ) -> tuple[Repository, Path, str, str, str, tuple[int, int] | None, Sequence[str]]:
         return (self.spec.repository, self.path, branch, base, saved, clone_owner(), self._artefacts)
-
-    def _is_left(self) -> bool:
-        return os.path.lexists(self.path)
 
     @property
     def _artefacts(self) -> Sequence[str]:

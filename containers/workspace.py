@@ -117,7 +117,9 @@ def remake_clone(
     owner: tuple[int, int] | None,
     artefacts: Sequence[str] = (),
 ) -> Clone:
-    """Fill `path` (absent or empty) as `make_clone` does, but with `commit`, or where that is empty with `base`.
+    """Make a clone at `path` (absent) as `make_clone` does, but with `commit`, or where that is empty with `base`.
+
+    It is there whole or not at all: half a clone would pass for work in which files were deleted.
 
     Raises RepositoryError: the user's repository hasn't got these commits any more, git failed, the disk is full.
     """
@@ -125,20 +127,28 @@ def remake_clone(
         if not rev_parse(repository.root, f"{needed}^{{commit}}"):
             raise RepositoryError(f"{repository.root} hasn't got the commit {needed[:12]} any more")
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        _fill(repository, commit or base, path, branch)
-        if base and _partial(repository):
-            where = ("--depth=1", "--upload-pack", _UPLOAD_PACK, str(repository.root))
-            allowed = {"GIT_ALLOW_PROTOCOL": "file"}
-            git(path, *_FETCH, *where, f"+{base}:refs/bactrian/base", variables=allowed, timeout_s=FILL_TIMEOUT_S)
-        with (path / ".git" / "info" / "exclude").open("a") as file:
-            file.writelines(f"{pattern}\n" for pattern in artefacts)
-        if owner:
-            _give_to(path, *owner)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="clone-", dir=path.parent) as folder:
+            part = Path(folder, "clone")
+            part.mkdir()
+            _refill(repository, part, branch, base, commit, artefacts)
+            if owner:
+                _give_to(part, *owner)
+            part.rename(path)
     except OSError as error:
         culprit = error.filename or path
         raise RepositoryError(f"the clone can't be made: {error.strerror or error}: {culprit}") from error
     return Clone(path=path, base=base, uncommitted=0)
+
+
+def _refill(repository: Repository, path: Path, branch: str, base: str, commit: str, artefacts: Sequence[str]) -> None:
+    _fill(repository, commit or base, path, branch)
+    if base and _partial(repository):
+        where = ("--depth=1", "--upload-pack", _UPLOAD_PACK, str(repository.root))
+        allowed = {"GIT_ALLOW_PROTOCOL": "file"}
+        git(path, *_FETCH, *where, f"+{base}:refs/bactrian/base", variables=allowed, timeout_s=FILL_TIMEOUT_S)
+    with (path / ".git" / "info" / "exclude").open("a") as file:
+        file.writelines(f"{pattern}\n" for pattern in artefacts)
 
 
 def _fill(repository: Repository, commit: str, path: Path, branch: str) -> None:

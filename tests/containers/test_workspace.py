@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from checkouts import BRANCH, cloned, commit, content, fetch, git, state, tracked, write
 
-from containers.workspace import find_repository, init_repository, make_clone
+from containers.workspace import RepositoryError, find_repository, init_repository, make_clone, remake_clone
 
 NAMES = (
     "with space.txt",
@@ -384,3 +384,17 @@ def test_how_long_a_clone_takes(checkout: Path, tmp_path: Path, capsys: pytest.C
     with capsys.disabled():
         print(f"\nmake_clone of 300 files: {min(seconds) * 1000:.0f} ms at best, {max(seconds) * 1000:.0f} ms at worst")
     assert content(tmp_path / "workspace4") == content(checkout)
+
+
+def test_a_clone_is_made_anew_whole_or_not_at_all(checkout: Path, tmp_path: Path) -> None:
+    repository = find_repository(checkout)
+    path = tmp_path / "session" / "workspace"
+    remake_clone(repository, path, BRANCH, repository.head, "", None)
+    assert content(path) == content(checkout)
+    assert [entry.name for entry in path.parent.iterdir()] == ["workspace"]
+
+    blob = git(checkout, "rev-parse", "HEAD:README")
+    (checkout / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(RepositoryError):
+        remake_clone(repository, path.with_name("again"), BRANCH, repository.head, "", None)
+    assert [entry.name for entry in path.parent.iterdir()] == ["workspace"]

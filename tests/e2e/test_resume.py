@@ -254,6 +254,24 @@ def test_broken_repository_of_a_clone_is_made_anew_around_its_files(
     ]
 
 
+def test_clone_stays_where_no_container_can_be_had_around_it(
+    environment: dict[str, str], model: Any, repository: Path, bactrian: Any, tmp_path: Path
+) -> None:
+    script = model(f"{FIRST}[[turn]]\n{TEST}{FINISH}")
+    options = ("--repo", repository, "--model", script, "--container", "bubblewrap")
+    session = killed_at(environment, "tool_started", *options, tool="bash", wait=Path("begun"))
+    environment["DOCKER_HOST"] = f"unix://{tmp_path}/nobody.sock"
+    failed = bactrian("resume", "--json", "--container", "docker")
+    assert failed.returncode == 1, failed.stderr
+    clone = Path(environment["BACTRIAN_STATE_DIR"], "sessions", session, "workspace")
+    assert (clone / "greet.go").is_file()
+    assert str(clone) in events_of(failed)[-1]["reason"]
+    again = bactrian("resume", "--json", "--container", "bubblewrap")
+    assert again.returncode == 0, again.stderr
+    assert files_on(repository, "bactrian/add-greeting") == ["begun", "go.mod", "greet.go", "greet_test.go"]
+    assert not clone.exists()
+
+
 @pytest.mark.parametrize("container", ["docker", "bubblewrap"])
 def test_two_in_one_repository_are_in_nobodys_way(
     container: str, environment: dict[str, str], model: Any, repository: Path, bactrian: Any
