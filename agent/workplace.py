@@ -61,7 +61,7 @@ class Workplace:
     @property
     def is_untouched(self) -> bool:
         """Whether an earlier run's clone is there that this run did not come to open."""
-        return self.resumes and not self.is_open and os.path.lexists(self.path)
+        return self.resumes and not self.is_open and self._is_there()
 
     async def name_branch(self) -> str:
         """Return a free name for the session's branch. Raises RepositoryError."""
@@ -96,7 +96,7 @@ class Workplace:
         clone is gone and the user's repository has not got what was saved; ContainerError.
         """
         self._closing = False
-        if not os.path.lexists(self.path):
+        if not self._is_there():
             return await self._remake(branch, base, saved)
         self._clone = Clone(path=self.path, base=base, uncommitted=0)
         self._container = await self._launch()
@@ -120,6 +120,9 @@ class Workplace:
         self, branch: str, base: str, saved: str
     ) -> tuple[Repository, Path, str, str, str, tuple[int, int] | None, Sequence[str]]:
         return (self.spec.repository, self.path, branch, base, saved, clone_owner(), self._artefacts)
+
+    def _is_there(self) -> bool:
+        return os.path.lexists(self.path)
 
     @property
     def _artefacts(self) -> Sequence[str]:
