@@ -21,6 +21,7 @@ from agent.errors import UserError
 from agent.hosts import parse_pattern
 
 ContainerChoice = Literal["auto", "docker", "bubblewrap"]
+CachesChoice = Literal["repository", "session"]
 EditChoice = Literal["auto", "edit", "one", "patch", "text"]
 NetworkChoice = Literal["none", "registries", "full"]
 
@@ -49,6 +50,8 @@ class Settings:
     edit_format: EditChoice = "auto"
     """How the model writes edits down; `auto`: as it is known to do best."""
     container: ContainerChoice = "auto"
+    caches: CachesChoice = "repository"
+    """Kept for the next session in the repository, or each session's own and empty at first."""
     image_registry: str = ""
     memory_bytes: int | Literal["auto"] | None = "auto"
     """`auto`: three quarters of what the machine has."""
@@ -326,6 +329,7 @@ KEYS: Mapping[str, Key] = {
     "container": Key(
         field="container", read=_choice("auto", "docker", "bubblewrap"), expected="auto, docker or bubblewrap"
     ),
+    "caches": Key(field="caches", read=_choice("repository", "session"), expected="repository or session"),
     "image_registry": Key(field="image_registry", read=_matching(r"\S+"), expected="a registry's address"),
     "memory": Key(field="memory_bytes", read=_memory, expected="a size like 512m or 4g, auto, or none"),
     "cpus": Key(field="cpus", read=_limit(_number), expected="a number above 0, like 2 or 1.5, or none"),

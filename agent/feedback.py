@@ -36,7 +36,7 @@ class Feedback:
         languages: Sequence[Language],
         *,
         base: str,
-        store: BaseStore,
+        store: BaseStore | None,
         emit: Callable[[Event], None],
     ) -> Feedback:
         """Make all of it; nothing runs yet. `base` is the base's commit, empty where there was none."""

@@ -6,6 +6,7 @@ Kept under the state directory, not in the user's settings: a program writes it,
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Callable, Generator, Mapping
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from agent.errors import UserError
-from containers.launch import repository_id
 
 _VERSION = 1
 
@@ -34,7 +34,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projects:
-    """A folder with a file for each repository, named by its real path as the caches are; made when needed."""
+    """A folder with a file for each repository, named by its real path; made when needed."""
 
     folder: Path
 
@@ -74,7 +74,8 @@ class Projects:
         return changed
 
     def _path(self, repository: Path) -> Path:
-        return self.folder / f"{repository_id(repository)}.json"
+        name = hashlib.sha256(os.fsencode(os.path.realpath(repository))).hexdigest()[:12]
+        return self.folder / f"{name}.json"
 
 
 def _encode(project: Project) -> bytes:

@@ -43,10 +43,11 @@ from agent.sessions import TRANSCRIPT, left_behind, unfinished
 from agent.trust import rules_of
 from agent.workplace import Workplace
 from containers.base import ContainerDied, ContainerError
+from containers.caches import repository_caches
 from containers.commits import base_tree
-from containers.launch import repository_id
 from containers.workspace import RepositoryError
 from lang.base import Language
+from tools.checks import BaseStore
 from tools.survey import languages_at_hand, survey
 from tools.tree import changes
 
@@ -170,6 +171,14 @@ class Session:
             self._past = Past.of(self._log.events())
             return await self._attempt(str(death).removesuffix("; start a new session"))
 
+    def _base_store(self) -> BaseStore | None:
+        """What code that gets caches of its own has made of a check is not believed later either."""
+        spec = self.spec
+        if spec.settings.caches == "session":
+            return None
+        caches = repository_caches(spec.repository.common)
+        return BaseFolder(folder=spec.locations.cache / "bases", repository=caches, redactor=spec.redactor)
+
     async def _attempt(self, ending: str) -> tuple[Status, str]:
         """Work in one container, from the start or from where the transcript ends."""
         past, left = self._past, ""
@@ -182,11 +191,7 @@ class Session:
             container,
             spec.languages,
             base=base,
-            store=BaseFolder(
-                folder=spec.locations.cache / "bases",
-                repository=repository_id(spec.repository.root),
-                redactor=spec.redactor,
-            ),
+            store=self._base_store(),
             emit=self.emit,
         )
         await feedback.start(since_base=past.started)

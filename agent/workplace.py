@@ -162,7 +162,8 @@ class Workplace:
         return await launch(
             settings.container,
             LaunchSpec(
-                repository=self.spec.repository.root,
+                common=self.spec.repository.common,
+                caches=settings.caches,
                 workspace=self.path,
                 cache_folder=self.spec.locations.cache,
                 project_dockerfile=self.spec.steering.get(DOCKERFILE, b""),

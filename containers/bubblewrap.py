@@ -16,7 +16,7 @@ from pathlib import Path
 
 from containers.base import CACHE, DEFAULT_PROCESSES, HOST, WORKSPACE, ContainerUnavailable
 from containers.control_group import ControlGroup, make_group
-from containers.forks import Fork, Origin, settle
+from containers.forks import Fork, Origin, remove_folders, settle
 from containers.gate import Gate
 from containers.layers import mounting, sandbox_binds
 from containers.limits import DEFAULT_DISK_BYTES, Inside, Memory, host_memory, memory_limit, shared_memory
@@ -66,6 +66,8 @@ class BubblewrapSpec:
 
     workspace: Path
     cache: Path
+    throw_away: bool = False
+    """Remove the caches with the sandbox."""
     root: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     processes: int = DEFAULT_PROCESSES
@@ -201,6 +203,8 @@ class BubblewrapContainer(SupervisedContainer):
             await asyncio.to_thread(self._group.remove)
         if self._spec.fork:
             await self._spec.fork.discard()
+        elif self._spec.throw_away:
+            await asyncio.to_thread(remove_folders, [self._spec.cache])
 
 
 def _children(pid: int) -> list[int]:

@@ -16,7 +16,7 @@ from containers.base import CACHE, DEFAULT_PROCESSES, WORKSPACE, ContainerUnavai
 from containers.engine import EngineFacts, engine_facts, ran_out_of_memory
 from containers.forks import Fork, Origin, settle
 from containers.gate import Gate
-from containers.labels import labels
+from containers.labels import REPOSITORY, labels
 from containers.layers import engine_mounts, remove_by_engine
 from containers.limits import CPU_SHARES, DEFAULT_DISK_BYTES, Inside, Memory, memory_limit, shared_memory
 from containers.starting import start_or_close
@@ -39,7 +39,11 @@ class DockerSpec:
     workspace: Path
     """A directory of the host; the engine must be able to mount it."""
     cache_volume: str
-    """The repository's volume of caches, made and seeded on first use."""
+    """The volume of caches, made and seeded on first use."""
+    throw_away: bool = False
+    """Remove the volume with the container."""
+    repository: str = ""
+    """Whose caches they are, for people."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     memory_bytes: Memory = "auto"
     cpus: float | None = None
@@ -182,6 +186,9 @@ class DockerContainer(SupervisedContainer):
 
     async def _end(self) -> None:
         await asyncio.to_thread(_remove, self._container)
+        if self._spec.throw_away and not self._spec.fork:
+            await asyncio.to_thread(_until_removed, self._container)
+            await asyncio.to_thread(_remove_volume, self._client, self._spec.cache_volume)
         if self._spec.fork:
             await asyncio.to_thread(_until_removed, self._container)
             if left := await self._spec.fork.discard():
@@ -262,7 +269,8 @@ def _mounts(spec: DockerSpec) -> list[docker.types.Mount]:
     own = engine_mounts(spec.fork) if spec.fork else [Mount(WORKSPACE, str(spec.workspace), type="bind")]
     if spec.fork and spec.fork.cache:
         return own
-    return [*own, Mount(CACHE, spec.cache_volume, type="volume")]
+    whose = labels("session") if spec.throw_away else {**labels("cache"), REPOSITORY: spec.repository}
+    return [*own, Mount(CACHE, spec.cache_volume, type="volume", labels=whose)]
 
 
 def _origin(client: docker.DockerClient, spec: DockerSpec) -> Origin:
@@ -317,6 +325,14 @@ def _until_removed(container: EngineContainer) -> None:
 
     with contextlib.suppress(docker.errors.DockerException, OSError):
         container.wait(timeout=10, condition="removed")
+
+
+def _remove_volume(client: docker.DockerClient, name: str) -> None:
+    """Remove a volume, which the reaper does where it can't be done yet. Raises nothing."""
+    import docker.errors
+
+    with contextlib.suppress(docker.errors.DockerException, OSError):
+        client.volumes.get(name).remove(force=True)
 
 
 def _own_cache(client: docker.DockerClient, spec: DockerSpec, uid: int, gid: int) -> None:

@@ -14,6 +14,8 @@ KIND = "bactrian"
 """The label that everything has; its value says what it is."""
 SESSION = "bactrian.session"
 """The session's id, for people."""
+REPOSITORY = "bactrian.repository"
+"""Whose caches a volume holds, for people: the directory of a repository when the volume was made."""
 OWNER = "bactrian.owner"
 """The process that made it and will remove it: `process_name()`."""
 

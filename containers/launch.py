@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +13,11 @@ from typing import Literal
 from containers.base import DEFAULT_PROCESSES, Container, ContainerUnavailable
 from containers.beside import beside
 from containers.bubblewrap import BubblewrapContainer, BubblewrapSpec
+from containers.caches import FOLDER, VOLUME, Caches, repository_caches, session_caches
 from containers.gate import Gate
 from containers.limits import DEFAULT_DISK_BYTES, Memory
 from containers.recipe import recipe
+from containers.uses import begin_use
 
 Kind = Literal["docker", "bubblewrap", "auto"]
 
@@ -25,11 +26,12 @@ Kind = Literal["docker", "bubblewrap", "auto"]
 class LaunchSpec:
     """What a session's sandbox is for."""
 
-    repository: Path
-    """The user's checkout: names the caches. Nothing of it is mounted or read."""
+    common: Path
+    """`Repository.common`: names the caches. Nothing of it is mounted or read."""
     workspace: Path
     cache_folder: Path
     """Bactrian's own cache directory on the host."""
+    caches: Caches = "repository"
     project_dockerfile: bytes = b""
     """What is in the project's own Dockerfile, if a person trusts it."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -72,9 +74,21 @@ def clone_owner() -> tuple[int, int] | None:
     return session_user() if os.geteuid() == 0 else None
 
 
-def repository_id(repository: Path) -> str:
-    """Return twelve hexadecimal digits that name a repository's caches."""
-    return hashlib.sha256(os.fsencode(os.path.realpath(repository))).hexdigest()[:12]
+def _caches(spec: LaunchSpec) -> str:
+    """Return the name of the session's caches. Raises ContainerUnavailable."""
+    if spec.caches == "session":
+        return session_caches()
+    caches = repository_caches(spec.common)
+    _use(spec, f"{FOLDER}/{caches}", str(spec.common))
+    return caches
+
+
+def _use(spec: LaunchSpec, name: str, whose: str = "") -> None:
+    try:
+        begin_use(spec.cache_folder, name, whose)
+    except OSError as error:
+        folder = spec.cache_folder
+        raise ContainerUnavailable(f"the cache directory {folder} can't be made: {error.strerror}") from error
 
 
 async def _docker(spec: LaunchSpec, progress: Callable[[str], None]) -> Container:
@@ -83,11 +97,15 @@ async def _docker(spec: LaunchSpec, progress: Callable[[str], None]) -> Containe
 
     wanted = recipe(spec.project_dockerfile)
     image = await beside(partial(ensure_image, wanted, registry=spec.image_registry, progress=progress))
+    caches = await asyncio.to_thread(_caches, spec)
+    await asyncio.to_thread(_use, spec, image)
     return await DockerContainer.start(
         DockerSpec(
             image=image,
             workspace=spec.workspace,
-            cache_volume=f"bactrian-cache-{repository_id(spec.repository)}",
+            cache_volume=VOLUME + caches,
+            throw_away=spec.caches == "session",
+            repository=str(spec.common),
             forks=spec.cache_folder / "forks",
             tell=progress,
             environment=spec.environment,
@@ -112,7 +130,11 @@ async def _bubblewrap(spec: LaunchSpec, progress: Callable[[str], None]) -> Cont
         lacks = ", without what .bactrian/Dockerfile installs" if wanted.project_dockerfile else ""
         progress(f"no session image: {error}")
         progress(f"commands run with the Go and OCaml that this host has, in whatever versions, or none{lacks}")
-    cache = spec.cache_folder / "repositories" / repository_id(spec.repository)
+    caches = await asyncio.to_thread(_caches, spec)
+    throw_away = spec.caches == "session"
+    cache = spec.cache_folder / ("forks" if throw_away else FOLDER) / caches
+    if root:
+        await asyncio.to_thread(_use, spec, f"rootfs/{root.name}")
     try:
         cache.mkdir(parents=True, exist_ok=True)
         if whom := clone_owner():
@@ -123,6 +145,7 @@ async def _bubblewrap(spec: LaunchSpec, progress: Callable[[str], None]) -> Cont
         BubblewrapSpec(
             workspace=spec.workspace,
             cache=cache,
+            throw_away=throw_away,
             root=root,
             forks=spec.cache_folder / "forks",
             tell=progress,

@@ -17,14 +17,14 @@ def no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_cache_that_can_not_be_made(workspace: Path, tmp_path: Path, no_engine: None) -> None:
     (tmp_path / "file").touch()
-    spec = LaunchSpec(repository=workspace, workspace=workspace, cache_folder=tmp_path / "file")
-    with pytest.raises(ContainerUnavailable, match=r"^the cache directory .*/file/.* can't be made: Not a directory$"):
+    spec = LaunchSpec(common=workspace, workspace=workspace, cache_folder=tmp_path / "file")
+    with pytest.raises(ContainerUnavailable, match=r"^the cache directory .*/file can't be made: Not a directory$"):
         await launch("bubblewrap", spec, print)
 
 
 async def test_the_hosts_toolchains_are_announced(workspace: Path, tmp_path: Path, no_engine: None) -> None:
     spec = LaunchSpec(
-        repository=workspace,
+        common=workspace,
         workspace=workspace,
         cache_folder=tmp_path / "cache",
         project_dockerfile=b"ARG BASE\nFROM ${BASE}\n",

@@ -17,8 +17,8 @@ import pytest
 
 from agent.codec import schema
 from agent.config import locations
+from containers.caches import FOLDER, VOLUME, repository_caches
 from containers.docker import connect
-from containers.launch import repository_id
 
 BACTRIAN = Path(sys.executable).with_name("bactrian")
 
@@ -73,19 +73,26 @@ def run(environment: dict[str, str]) -> Run:
 
 @pytest.fixture(scope="session")
 def repository_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where every test's repository lies: caches go by the path, so that only the first test starts cold."""
+    """Where every test's repository lies: caches go by its directory, so that only the first test starts cold."""
     path = tmp_path_factory.mktemp("e2e") / "repository"
+    (path / ".git").mkdir(parents=True)
+    name = repository_caches(path / ".git")
     yield path
-    name = repository_id(path)
-    shutil.rmtree(locations().cache / "repositories" / name, onerror=_make_writable)
+    shutil.rmtree(locations().cache / FOLDER / name, onerror=_make_writable)
     with contextlib.closing(connect()) as client:
-        client.volumes.create(f"bactrian-cache-{name}").remove(force=True)
+        client.volumes.create(VOLUME + name).remove(force=True)
 
 
 @pytest.fixture
 def repository(repository_path: Path) -> Path:
     """An empty git repository."""
-    shutil.rmtree(repository_path, ignore_errors=True)
+    for path in (*repository_path.iterdir(), *(repository_path / ".git").iterdir()):
+        if path.name == ".git":
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     git(repository_path.parent, "init", "--quiet", "--initial-branch=main", str(repository_path))
     return repository_path
 
