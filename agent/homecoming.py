@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from agent.errors import EarlyEnd, UserError
 from agent.events import Event, Progress, WorkSaved
 from agent.naming import commit_message
 from agent.workplace import Workplace
 from containers.base import ContainerDied, ContainerError
-from containers.commits import commit_work
+from containers.commits import commit_work, dirty_submodules
 from containers.recovery import tip
 from containers.workspace import BranchTaken, RepositoryError, fetch_result, free_branch
 
@@ -30,8 +30,13 @@ class Homecoming:
     branch: str = ""
     saved: str = ""
     """The commit that the branch is at; empty while there is none."""
-    keeps_workspace: bool = False
-    """Whether the clone has something that can't be part of the branch."""
+    _kept: set[str] = field(default_factory=set[str])
+    """Submodules with work inside, which can't be part of the branch."""
+
+    @property
+    def keeps_workspace(self) -> bool:
+        """Whether the clone has something that can't be part of the branch."""
+        return bool(self._kept)
 
     async def save(self, message: str) -> str:
         """Commit the work and fetch it to the user's repository; return the commit, empty where there is nothing.
@@ -41,7 +46,10 @@ class Homecoming:
         workplace = self.workplace
         text = f"{commit_message(workplace.spec.redactor.text(message))}\n\n{TRAILER}: {self.session}\n"
         author = workplace.spec.repository.author
-        commit = await commit_work(workplace.container, workplace.clone.base, text, author)
+        container, base = workplace.container, workplace.clone.base
+        commit = await commit_work(container, base, text, author)
+        # Also where they are all that has changed: then there is no commit to tell of them.
+        self._keep(commit.dirty_submodules if commit else await dirty_submodules(container, base))
         if commit is None or commit.id == self.saved:
             return self.saved
         await self._fetch(commit.id)
@@ -51,10 +59,6 @@ class Homecoming:
                 branch=self.branch, commit=commit.id, files=commit.files, added=commit.added, removed=commit.removed
             )
         )
-        for name in commit.dirty_submodules:
-            self.keeps_workspace = True
-            text = f"changes inside the submodule {name} can't be part of the branch: they stay in {workplace.path}"
-            self.emit(Progress(step="workspace", text=text))
         return commit.id
 
     async def look_for(self, saved: str) -> None:
@@ -80,6 +84,15 @@ class Homecoming:
         except (RepositoryError, ContainerError, UserError, EarlyEnd, TimeoutError) as error:
             return f"the work could not be saved ({error}); it is in {self.workplace.path}"
         return ""
+
+    def _keep(self, submodules: Iterable[str]) -> None:
+        """Keep the clone for what is in submodules, and say so, once of each."""
+        for name in submodules:
+            if name not in self._kept:
+                self._kept.add(name)
+                path = self.workplace.path
+                text = f"changes inside the submodule {name} can't be part of the branch: they stay in {path}"
+                self.emit(Progress(step="workspace", text=text))
 
     async def _fetch(self, commit: str) -> None:
         """Fetch a commit to the session's branch; to one of another name where someone else has a hand on it."""

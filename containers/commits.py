@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from containers.base import WORKSPACE, Container
@@ -168,7 +167,7 @@ async def commit_work(container: Container, base: str, message: str, author: tup
         return None
     numstat = ("diff-tree", "-r", "-M", "--numstat", "--no-ext-diff", "--no-textconv")
     files, added, removed = _count(await _git(container, *numstat, await base_tree(container, base), commit))
-    dirty = tuple(await _dirty_submodules(container, commit))
+    dirty = await dirty_submodules(container, commit)
     return Commit(id=commit, files=files, added=added, removed=removed, dirty_submodules=dirty)
 
 
@@ -196,7 +195,10 @@ async def lay_out_tree(container: Container, commit: str, folder: str) -> None:
         raise RepositoryError(f"the base can't be laid out: {reason(result.stderr.text()) or result.exit_code}")
 
 
-async def _dirty_submodules(container: Container, commit: str) -> Sequence[str]:
+async def dirty_submodules(container: Container, commit: str) -> tuple[str, ...]:
+    """Return the submodules of a commit that have changes inside; of no commit, none. Raises like `commit_work`."""
+    if not commit:
+        return ()
     entries = (await _git(container, "ls-tree", "-r", "-z", commit)).split("\0")
     submodules = [entry.split("\t", 1)[1] for entry in entries if entry.startswith("160000 ")]
     if not submodules:
@@ -205,7 +207,7 @@ async def _dirty_submodules(container: Container, commit: str) -> Sequence[str]:
     status = await _git(container, "--literal-pathspecs", *question)
     # `1 XY S<c><m><u> … path`: another commit, modified or untracked content.
     found = (entry.split(" ", 8) for entry in status.split("\0") if entry.startswith("1 "))
-    return [entry[8] for entry in found if entry[2].startswith("S") and entry[2] != "S..."]
+    return tuple(entry[8] for entry in found if entry[2].startswith("S") and entry[2] != "S...")
 
 
 async def _script(

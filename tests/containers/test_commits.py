@@ -8,7 +8,7 @@ import pytest
 from checkouts import BRANCH, commit, fetch, git, state, tracked, write
 
 from containers.base import WORKSPACE, Container
-from containers.commits import Commit, commit_work, compare, lay_out_tree, work_tree
+from containers.commits import Commit, commit_work, compare, dirty_submodules, lay_out_tree, work_tree
 from containers.docker import session_user
 from containers.workspace import Clone, RepositoryError, find_repository, make_clone
 
@@ -184,12 +184,14 @@ async def test_submodules_stay_and_changes_inside_are_told(
     clone = make_clone(find_repository(checkout), workspace, BRANCH, session_user())
     container = bubblewrap_container
     assert await save(container, clone) is None
+    assert await dirty_submodules(container, clone.base) == ()
     script = """
     echo y > edited/lib.go; echo y > grown/new
-    cd 'com mitted'; echo y > lib.go; git commit -qam inside; cd ..
-    echo x > new
+    cd 'com mitted'; echo y > lib.go; git commit -qam inside
     """
     await run(container, script)
+    assert await dirty_submodules(container, clone.base) == ("com mitted", "edited", "grown")
+    await run(container, "echo x > new")
     done = await saved(container, clone)
     assert done.dirty_submodules == ("com mitted", "edited", "grown")
     fetch(checkout, clone, done.id)

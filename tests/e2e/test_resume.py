@@ -272,6 +272,28 @@ def test_clone_stays_where_no_container_can_be_had_around_it(
     assert not clone.exists()
 
 
+def test_work_that_is_in_a_submodule_alone_stays_in_the_clone(
+    environment: dict[str, str], model: Any, repository: Path, run: Any, bactrian: Any, tmp_path: Path
+) -> None:
+    library = tmp_path / "library"
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "protocol.file.allow=always", "-C"]
+    for argv in (
+        [*git, tmp_path, "init", "-q", library],
+        [*git, library, "commit", "-q", "--allow-empty", "-m", "one"],
+        [*git, repository, "submodule", "--quiet", "add", library, "library"],
+        [*git, repository, "commit", "-q", "-m", "library"],
+    ):
+        subprocess.run(argv, check=True, capture_output=True)
+    script = model(
+        "[[turn]]\n[[turn.call]]\nname='bash'\ninput={command='echo work > library/file'}\n[[turn]]\n" + FINISH
+    )
+    ended = run("--repo", repository, "--model", script, "--container", "bubblewrap", "change the library")
+    clone = Path(environment["BACTRIAN_STATE_DIR"], "sessions", ended.last["session"], "workspace")
+    assert (clone / "library" / "file").read_text() == "work\n"
+    told = [event["text"] for event in ended.of("progress") if "changes inside the submodule" in event["text"]]
+    assert told == [f"changes inside the submodule library can't be part of the branch: they stay in {clone}"]
+
+
 @pytest.mark.parametrize("container", ["docker", "bubblewrap"])
 def test_two_in_one_repository_are_in_nobodys_way(
     container: str, environment: dict[str, str], model: Any, repository: Path, bactrian: Any
