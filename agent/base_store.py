@@ -45,7 +45,7 @@ class BaseFolder:
         """Keep a report without secrets, and drop those that are too old."""
         path = self._path(key)
         with contextlib.suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for old in self.folder.glob("*.json"):
                 if time.time() - old.stat().st_mtime > KEPT_S:
                     old.unlink(missing_ok=True)

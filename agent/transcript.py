@@ -62,7 +62,7 @@ class TranscriptWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # the clone will lie there too
             self._lock = _lock(path)
             try:
                 _cut(path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -19,6 +20,7 @@ from containers.objects import take_objects
 from containers.repository import Repository
 
 FETCH_TIMEOUT_S = 300.0
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 # The serving end gets no configuration of this one, and believes no cache that a command may have forged.
 _UPLOAD_PACK = (
@@ -46,11 +48,32 @@ def fetch_result(repository: Repository, clone: Path, branch: str, commit: str, 
 
     An empty `previous` stands for a branch that is not there. Of the clone, objects are read and nothing else.
 
-    Raises BranchTaken, RepositoryError: the clone has been tampered with, git failed. The user's branches are then
-    as they were.
+    Raises BranchTaken, RepositoryError: the clone has been tampered with, git failed, the disk is full. The user's
+    branches are then as they were.
     """
-    _distrust(clone)
-    _require_unmoved(repository, branch, previous)
+    if not _COMMIT.fullmatch(commit):
+        raise RepositoryError(f"what git in the container gives for a commit is none; the files lie in {clone}")
+    try:
+        _distrust(clone)
+        _require_unmoved(repository, branch, previous)
+        _fetch_objects(repository, clone, commit)
+    except OSError as error:
+        raise RepositoryError(f"the work can't be fetched from {clone}: {error.strerror or error}") from error
+    # Git compares and sets in one step: whoever was faster is not overwritten.
+    arguments = (
+        *_DURABLE,
+        "update-ref",
+        "-m",
+        "bactrian: the work so far",
+        f"refs/heads/{branch}",
+        commit,
+        previous or "0" * len(commit),
+    )
+    git(repository.root, *arguments, user_config=True, settings=repository.muted)
+    _give_back(repository)
+
+
+def _fetch_objects(repository: Repository, clone: Path, commit: str) -> None:
     # Beside the clone: object files need not be copied there.
     with tempfile.TemporaryDirectory(prefix=f"bactrian-{process_name()}-", dir=clone.parent) as folder:
         source = _only_objects(repository, Path(folder, "from"), clone, commit)
@@ -67,18 +90,6 @@ def fetch_result(repository: Repository, clone: Path, branch: str, commit: str, 
             variables={"GIT_OBJECT_DIRECTORY": str(repository.common / "objects"), "GIT_ALLOW_PROTOCOL": "file"},
             timeout_s=FETCH_TIMEOUT_S,
         )
-    # Git compares and sets in one step: whoever was faster is not overwritten.
-    arguments = (
-        *_DURABLE,
-        "update-ref",
-        "-m",
-        "bactrian: the work so far",
-        f"refs/heads/{branch}",
-        commit,
-        previous or "0" * len(commit),
-    )
-    git(repository.root, *arguments, user_config=True, settings=repository.muted)
-    _give_back(repository)
 
 
 def _only_objects(repository: Repository, folder: Path, clone: Path, commit: str) -> Path:
@@ -141,17 +152,18 @@ def _give_back(repository: Repository) -> None:
     owner = repository.common.stat()
     if os.geteuid() != 0 or owner.st_uid == 0:
         return
-    for folder, folders, files in os.walk(repository.common):
-        for path in (os.path.join(folder, name) for name in (*folders, *files)):
-            with contextlib.suppress(FileNotFoundError):
-                about = os.lstat(path)
+    # By open folders: that user could put a link in the place of one on the way.
+    for _, folders, files, folder in os.fwalk(repository.common):
+        for name in (*folders, *files):
+            with contextlib.suppress(OSError):
+                about = os.stat(name, dir_fd=folder, follow_symlinks=False)
                 # A file with a second name may be root's own, somewhere else.
                 if about.st_uid == 0 and (stat.S_ISDIR(about.st_mode) or about.st_nlink == 1):
-                    os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+                    os.chown(name, owner.st_uid, owner.st_gid, dir_fd=folder, follow_symlinks=False)
 
 
 def _distrust(clone: Path) -> None:
-    """Refuse a clone whose objects a command inside the container has led elsewhere, or where reading would hang."""
+    """Say of a clone that a command has broken what is wrong with it; `take_objects` holds out against more."""
     objects = clone / ".git" / "objects"
     for path in (clone, clone / ".git", objects):
         if not os.path.lexists(path):
@@ -161,11 +173,3 @@ def _distrust(clone: Path) -> None:
     for name in ("alternates", "http-alternates"):
         if os.path.lexists(objects / "info" / name):
             raise RepositoryError(f"the clone was tampered with, {name} leads out of it; the files lie in {clone}")
-    for folder, folders, files in os.walk(objects):
-        for name in (*folders, *files):
-            try:
-                kind = os.lstat(os.path.join(folder, name)).st_mode
-            except FileNotFoundError:
-                continue  # git in the background packs
-            if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-                raise RepositoryError(f"the clone was tampered with, objects/…/{name} is no file; see {clone}")

@@ -142,7 +142,8 @@ class Routes:
             found = await self._resolve(destination.host, destination.port)
         except (OSError, UnicodeError):
             return
-        if found and not any(is_public(address[4][0]) for address in found):
+        # Of several it is the proxy that chooses.
+        if not all(is_public(address[4][0]) for address in found):
             raise Unreachable(403, f"{destination.host} is in a private network, or this host itself")
 
 

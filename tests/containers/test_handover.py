@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Callable
@@ -96,7 +97,9 @@ def link_objects(path: Path) -> None:
 
 
 def link_a_fan_out(path: Path) -> None:
-    (path / ".git/objects/zz").symlink_to("/")
+    folder = next(path.glob(".git/objects/[0-9a-f][0-9a-f]"))
+    folder.rename(path / "objects")
+    folder.symlink_to(path / "objects")
 
 
 def replace_git_by_a_file(path: Path) -> None:
@@ -120,7 +123,7 @@ def add_alternates(path: Path) -> None:
     ("tamper", "told"),
     [
         (link_objects, "tampered with, objects is no directory"),
-        (link_a_fan_out, "tampered with"),
+        (link_a_fan_out, "the clone's objects can't be read"),
         (replace_git_by_a_file, "tampered with, .git is no directory"),
         (remove_git, "broken, .git is gone; the files lie in"),
         (plant_a_pipe, "tampered with"),
@@ -136,6 +139,26 @@ def test_objects_that_lead_elsewhere_are_refused(
         fetch(checkout, clone, work)
     assert state(checkout) == before
     assert not branch_exists(find_repository(checkout), BRANCH)
+
+
+@pytest.mark.parametrize("answer", ["", "HEAD", "-d", "--stdin", "ref: refs/heads/main", "{} x", "{}\n{}", "\x1b[2J"])
+def test_a_commit_is_a_commits_name(checkout: Path, clone: Clone, work: str, answer: str) -> None:
+    """It comes from inside, where whoever speaks for git may say anything."""
+    before = state(checkout)
+    with pytest.raises(RepositoryError, match="gives for a commit is none"):
+        fetch(checkout, clone, answer.format(work, work))
+    assert state(checkout) == before
+
+
+def test_a_full_disk_is_told_in_a_line(
+    checkout: Path, clone: Clone, work: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("containers.handover.tempfile.TemporaryDirectory", full)
+    with pytest.raises(RepositoryError, match=r"can't be fetched from .*: No space left on device"):
+        fetch(checkout, clone, work)
 
 
 def test_nothing_of_a_clone_is_run_or_believed(checkout: Path, clone: Clone, work: str, tmp_path: Path) -> None:

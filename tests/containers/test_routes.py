@@ -182,9 +182,15 @@ async def test_exceptions_go_straight() -> None:
 async def test_the_hosts_proxy_leads_to_no_private_place_either() -> None:
     seen: list[list[str]] = []
     async with serving(relay(seen)) as proxy:
-        names = {"127.0.0.1": ["127.0.0.1"], NAME: ["10.0.0.7"], "10.0.0.7": ["10.0.0.7"]}
+        both = "both.example"
+        names = {
+            "127.0.0.1": ["127.0.0.1"],
+            NAME: ["10.0.0.7"],
+            "10.0.0.7": ["10.0.0.7"],
+            both: ["1.1.1.1", "10.0.0.7"],
+        }
         routes = Routes(proxies={"https": f"http://127.0.0.1:{proxy}"}, resolve=resolving(names))
-        for name in (NAME, "10.0.0.7", "wiki.corp", "nas"):
+        for name in (NAME, both, "10.0.0.7", "wiki.corp", "nas"):
             with pytest.raises(Unreachable) as refused:
                 await routes.open(tunnel(name), private=False)
             assert refused.value.status == 403
