@@ -22,6 +22,7 @@ from agent.events import (
     UsageReported,
     WorkSaved,
 )
+from agent.mending import mended
 from agent.messages import Message, ToolCall, Usage, without_thinking
 from agent.transcript import history
 from tools.base import Change, ToolResult
@@ -63,9 +64,10 @@ class Past:
     @classmethod
     def of(cls, events: Sequence[Stamped]) -> Self:
         """Read it from the events of a transcript."""
-        past = cls(messages=history(events))
+        past = cls()
         for stamped in events:
             past = replace(past._after(stamped), seq=max(past.seq, stamped.stamp.seq))
+        past = replace(past, messages=mended(history(events), past.task))
         if past.messages and past.messages[-1].role == "assistant":
             ran = tuple(_ran(events, past.messages[-1].calls))
             cut = next((call.name for call, result in ran if result and result.content == INTERRUPTED), "")

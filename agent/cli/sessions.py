@@ -95,4 +95,7 @@ def _facts(entry: Entry) -> Iterator[tuple[str, str]]:
 
 
 def _when(entry: Entry) -> str:
-    return datetime.fromisoformat(entry.began).astimezone().strftime("%Y-%m-%d %H:%M") if entry.began else ""
+    try:
+        return datetime.fromisoformat(entry.began).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError):
+        return ""  # it did not come to it, or its transcript is damaged

@@ -24,6 +24,7 @@ from agent.providers.base import (
 )
 from agent.providers.failures import Endpoint
 from agent.providers.prices import capabilities_of
+from agent.providers.soundness import UNSOUND, sound
 from agent.providers.transport import WITHOUT_PROXY
 
 _VENDOR = "anthropic"
@@ -93,9 +94,12 @@ class Anthropic:
             try:
                 async for event in stream:
                     for chunk in reply.take(event):
-                        yield chunk
+                        yield sound(chunk)
             finally:
                 await stream.close()
+            if not reply.ended:
+                raise self._endpoint.cut()
+            yield sound(reply.completed())
         except anthropic.APIStatusError as error:
             raise self._endpoint.refused(
                 error.status_code,
@@ -105,11 +109,8 @@ class Anthropic:
             ) from error
         except (anthropic.APIConnectionError, httpx2.TransportError) as error:
             raise self._endpoint.unreachable(error) from error
-        except (anthropic.APIResponseValidationError, ValueError) as error:
+        except (anthropic.APIResponseValidationError, *UNSOUND) as error:
             raise self._endpoint.garbled(error) from error
-        if not reply.ended:
-            raise self._endpoint.cut()
-        yield reply.completed()
 
     async def close(self) -> None:
         """Close the connections."""

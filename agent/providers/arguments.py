@@ -34,7 +34,8 @@ def _object(raw: str) -> Mapping[str, Any] | None:
     try:
         # Not strict: models put raw line ends and tabs into the strings that hold code.
         value = json.loads(raw, strict=False)
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair would fail later, when it is stored
+        # Half a surrogate pair would fail later, when it is stored; NaN and 1e999 when they are sent.
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return None
     return cast("Mapping[str, Any]", value) if isinstance(value, dict) else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
-from uuid import uuid4
 
 from openai.types.chat import ChatCompletionChunk
 from openai.types.chat.chat_completion_chunk import ChoiceDelta, ChoiceDeltaToolCall
@@ -24,6 +23,7 @@ from agent.providers.base import (
 )
 from agent.providers.openai_client import OpenAIClient, effort_of
 from agent.providers.prices import capabilities_of
+from agent.providers.soundness import count, sound
 
 _VENDOR = "openai-chat"
 _STOPS: Mapping[str, StopReason] = {"length": "length", "max_tokens": "length", "content_filter": "refusal"}
@@ -70,12 +70,12 @@ class OpenAIChat:
             try:
                 async for event in cast("AsyncIterator[ChatCompletionChunk]", stream):
                     for chunk in reply.take(event):
-                        yield chunk
+                        yield sound(chunk)
             finally:
                 await stream.close()
-        if not reply.finish:
-            raise self._client.endpoint.cut()
-        yield reply.completed()
+            if not reply.finish:
+                raise self._client.endpoint.cut()
+            yield sound(reply.completed())
 
     async def close(self) -> None:
         """Close the connections."""
@@ -177,7 +177,7 @@ class _Reply:
     def _decoded(self, at: int, *, cut: bool) -> ToolCall:
         call = self.calls[at]
         last = at == len(self.calls) - 1
-        return decode_call(call.id or f"call_{uuid4().hex[:16]}", call.name, call.arguments, cut=cut and last)
+        return decode_call(call.id, call.name, call.arguments, cut=cut and last)
 
     def _grow(self, delta: ChoiceDelta) -> Iterable[ModelChunk]:
         if thought := _thought(delta):
@@ -217,12 +217,11 @@ def _thought(delta: ChoiceDelta) -> str:
 
 
 def _usage(told: CompletionUsage) -> Usage:
-    details = told.prompt_tokens_details
-    read = (details.cached_tokens if details else None) or 0
-    written = (details.cache_write_tokens if details else None) or 0
+    read = count(told, "prompt_tokens_details", "cached_tokens")
+    written = count(told, "prompt_tokens_details", "cache_write_tokens")
     return Usage(
-        input_tokens=max(0, told.prompt_tokens - read - written),
-        output_tokens=told.completion_tokens,
+        input_tokens=max(0, count(told, "prompt_tokens") - read - written),
+        output_tokens=count(told, "completion_tokens"),
         cache_read_tokens=read,
         cache_write_tokens=written,
     )

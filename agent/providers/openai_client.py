@@ -11,6 +11,7 @@ import openai
 
 from agent.providers.base import ProviderError
 from agent.providers.failures import Endpoint
+from agent.providers.soundness import UNSOUND
 from agent.providers.transport import WITHOUT_PROXY
 
 _EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max")
@@ -54,7 +55,7 @@ class OpenAIClient:
             ) from error
         except (openai.APIConnectionError, httpx2.TransportError) as error:
             raise self.endpoint.unreachable(error) from error
-        except (openai.APIResponseValidationError, ValueError) as error:
+        except (openai.APIResponseValidationError, *UNSOUND) as error:
             raise self.endpoint.garbled(error) from error
         except openai.APIError as error:
             raise self.endpoint.refused(200, _told(error), code=error.code or error.type or "") from error

@@ -25,6 +25,7 @@ from agent.providers.base import (
 from agent.providers.failures import Endpoint
 from agent.providers.openai_client import OpenAIClient, effort_of
 from agent.providers.prices import capabilities_of
+from agent.providers.soundness import count, plain, sound
 
 _VENDOR = "openai"
 _WITHOUT_REASONING = ("gpt-3", "gpt-4", "chatgpt-")
@@ -72,12 +73,12 @@ class OpenAIResponses:
             try:
                 async for event in cast("AsyncIterator[api.ResponseStreamEvent]", stream):
                     for chunk in reply.take(event):
-                        yield chunk
+                        yield sound(chunk)
             finally:
                 await stream.close()
-        if reply.response is None:
-            raise self._client.endpoint.cut()
-        yield reply.completed(reply.response)
+            if reply.response is None:
+                raise self._client.endpoint.cut()
+            yield sound(reply.completed(reply.response))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -247,7 +248,7 @@ class _Reply:
         """Return a call of plain text; nobody could tell by itself that its text was cut."""
         if cut or item.name not in self.freeform:
             return ToolCall(id=item.call_id, name=item.name, arguments={}, invalid=item.input)
-        return ToolCall(id=item.call_id, name=item.name, arguments={self.freeform[item.name]: item.input})
+        return ToolCall(id=item.call_id, name=item.name, arguments={self.freeform[item.name]: plain(item.input)})
 
 
 def _stop(reason: str | None, message: Message) -> StopReason:
@@ -261,11 +262,11 @@ def _stop(reason: str | None, message: Message) -> StopReason:
 def _usage(told: api.ResponseUsage | None) -> Usage:
     if told is None:
         return Usage()
-    read = told.input_tokens_details.cached_tokens
-    written = told.input_tokens_details.cache_write_tokens
+    read = count(told, "input_tokens_details", "cached_tokens")
+    written = count(told, "input_tokens_details", "cache_write_tokens")
     return Usage(
-        input_tokens=max(0, told.input_tokens - read - written),
-        output_tokens=told.output_tokens,
+        input_tokens=max(0, count(told, "input_tokens") - read - written),
+        output_tokens=count(told, "output_tokens"),
         cache_read_tokens=read,
         cache_write_tokens=written,
     )

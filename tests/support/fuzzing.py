@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import os
 import signal
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -77,6 +79,54 @@ def texts(seeds: Sequence[str]) -> st.SearchStrategy[str]:
     return mutated([seed.encode(errors="surrogateescape") for seed in seeds]).map(
         lambda data: data.decode(errors="replace")
     )
+
+
+ODD: Sequence[Any] = (
+    *(None, True, False, 0, -1, 3.5, 2**63, -(10**40), 1e308, float("nan"), float("inf")),
+    *("", "x", "\ud800", "\x00", "\u202e\x1b[2J", "a" * 3000, "../" * 20, "null", "1"),
+    *cast("list[Any]", [[], {}, [[]], [None], {"": None}, {"type": "x"}, [{}, {}], [1, "x"]]),
+)
+"""Values of JSON that stand where others are expected."""
+
+
+@st.composite
+def altered(draw: st.DrawFn, seeds: Sequence[str]) -> Any:
+    """The value of one of the seeds, which are JSON, after a few changes: odd values, parts cut, doubled, moved."""
+    value = json.loads(draw(st.sampled_from(seeds)))
+    for kind, place, other in draw(st.lists(_ALTERATION, min_size=1, max_size=4)):
+        spots = list(_spots(value))
+        if not spots:
+            return ODD[other % len(ODD)]
+        holder, key = spots[place % len(spots)]
+        row = cast("list[Any]", holder) if isinstance(holder, list) else []
+        match kind:
+            case 0:
+                del holder[key]
+            case 1 if row:
+                row.insert(key, copy.deepcopy(row[key]))
+            case 2:
+                elsewhere, name = spots[other % len(spots)]
+                holder[key] = copy.deepcopy(elsewhere[name])
+            case 3 if row:
+                row.insert(other % len(row), row.pop(key))
+            case _:
+                holder[key] = copy.deepcopy(ODD[other % len(ODD)])
+    return value
+
+
+_ALTERATION = st.tuples(st.integers(0, 6), st.integers(0, 100_000), st.integers(0, 100_000))
+
+
+def _spots(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Where values lie in a value: a list and an index, an object and a key."""
+    keys: Iterable[Any] = ()
+    if isinstance(value, list):
+        keys = range(len(cast("list[Any]", value)))
+    elif isinstance(value, dict):
+        keys = list(cast("dict[str, Any]", value))
+    for key in keys:
+        yield value, key
+        yield from _spots(value[key])
 
 
 def explained(refusal: Exception) -> None:
