@@ -157,7 +157,7 @@ def _parse(key: str, place: str, value: object) -> tuple[str, Any]:
     try:
         return known.field, known.read(value)
     except ValueError as error:
-        shown = repr(value)
+        shown = ", ".join(map(repr, cast("tuple[object, ...]", value))) if isinstance(value, tuple) else repr(value)
         shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
         raise UserError(f"{place}: {key} is {known.expected}, not {shown}") from error
 

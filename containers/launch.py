@@ -136,7 +136,8 @@ async def _bubblewrap(spec: LaunchSpec, progress: Callable[[str], None]) -> Cont
     if root:
         await asyncio.to_thread(_use, spec, f"rootfs/{root.name}")
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        cache.mkdir(exist_ok=True)
         if whom := clone_owner():
             os.chown(cache, *whom)
     except OSError as error:

@@ -22,6 +22,7 @@ from containers.supervisor.frames import (
     pack,
 )
 
+MOST_STREAMS = 4 * TUNNELS
 LINGER_S = 5.0
 """How long a command may take, after it was answered, to close its end."""
 
@@ -119,18 +120,21 @@ class Stream:
             self.on_break()
 
     def on_frame(self, kind: int, payload: bytes) -> None:
-        """Take a frame in. More than was asked for breaks the connection."""
+        """Take a frame in. More than was asked for breaks the connection, and so does what no supervisor sends."""
         if self._broken:
             return
         if kind == TUNNEL_DATA:
             self._arrived.append(payload)
             self._arrived_bytes += len(payload)
-            if self._arrived_bytes > WINDOW_BYTES:
+            if not payload or self._arrived_bytes > WINDOW_BYTES:
                 self.on_break()
         elif kind == TUNNEL_END:
             self._command_ended = True
         elif kind == TUNNEL_CREDIT:
-            self._credit += CREDIT.unpack(payload)[0]
+            if len(payload) == CREDIT.size:
+                self._credit += CREDIT.unpack(payload)[0]
+            else:
+                self.on_break()
         elif kind == TUNNEL_ABORT:
             self.on_break()
         self._changed.set()
@@ -169,8 +173,10 @@ class Streams:
 
     def on_frame(self, kind: int, number: int, payload: bytes) -> None:
         """Take a frame in; one for a connection that has gone is dropped."""
-        if kind == TUNNEL_OPEN and not self._stopped and number not in self._streams:
-            self._open(number)
+        if kind == TUNNEL_OPEN and number not in self._streams:
+            # So many are no supervisor's: who hears no refusal either must not pile them up here.
+            if not self._stopped and len(self._streams) < MOST_STREAMS:
+                self._open(number)
         elif stream := self._streams.get(number):
             stream.on_frame(kind, payload)
 

@@ -9,6 +9,10 @@ _COLOUR = re.compile(r"\x1b\[[\d;:]*m")
 _ODD = re.compile(r"[^\n\t\x20-\x7e]")
 _JOINERS = "\u200c\u200d"
 """Harmless, and part of words and emoji."""
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters and marks that show nothing: a text for a model's eyes alone can be written in them."""
 
 
 def visible(text: str) -> str:
@@ -34,6 +38,8 @@ def _spelt(found: re.Match[str]) -> str:
         case "Cs":
             return "\ufffd"
         case "Cc" | "Cf" | "Zl" | "Zp" if char not in _JOINERS:
+            return f"<U+{code:04X}>"
+        case _ if _UNSEEN.match(char):
             return f"<U+{code:04X}>"
         case _:
             return char

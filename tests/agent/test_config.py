@@ -116,7 +116,7 @@ def test_a_wrong_host_is_named_by_its_flag(user_file: Path) -> None:
         load(None, {}, {"network_allow": ("https://example.com/x",)})
     assert str(caught.value) == (
         "--allow: network_allow is hosts, like example.com, example.com:8443 or *.example.com, "
-        "not ('https://example.com/x',)"
+        "not 'https://example.com/x'"
     )
 
 

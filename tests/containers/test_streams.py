@@ -107,6 +107,28 @@ async def test_more_than_was_asked_for_breaks_the_connection() -> None:
     assert far.frames == []
 
 
+@pytest.mark.parametrize(("kind", "payload"), [(TUNNEL_DATA, b""), (TUNNEL_CREDIT, b""), (TUNNEL_CREDIT, bytes(9))])
+async def test_what_no_supervisor_sends_breaks_the_connection(kind: int, payload: bytes) -> None:
+    far = Far(echo)
+    far.say(TUNNEL_OPEN)
+    far.say(kind, 1, payload)
+    await far.streams.stopped()
+    assert far.frames == []
+
+
+async def test_connections_do_not_pile_up_where_nobody_takes_the_refusals() -> None:
+    async def stuck(_: bytes) -> None:
+        await asyncio.Event().wait()
+
+    served = Streams(stuck, silent)
+    before = len(asyncio.all_tasks())
+    for number in range(10 * TUNNELS):
+        served.on_frame(TUNNEL_OPEN, number, b"")
+    assert len(asyncio.all_tasks()) - before == 4 * TUNNELS
+    served.stop()
+    await served.stopped()
+
+
 async def test_more_connections_than_there_can_be_are_refused() -> None:
     far = Far(silent)
     for number in range(3 * TUNNELS):

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from agent.cli.render import View
+from agent.cli.untrusted import visible
 from agent.codec import decode, kinds
 from agent.events import (
     CheckFinished,
@@ -320,3 +321,10 @@ def test_of_many_packages_the_table_shows_those_that_are_not_well() -> None:
     assert "m/broken" in text
     assert "m/p07" not in text
     assert "30 other packages: ok" in text
+
+
+def test_what_shows_nothing_is_spelt_out() -> None:
+    """A person who is asked to trust a text must see what a model would read in it."""
+    hidden = "".join(chr(0xE0100 + ord(char)) for char in "rm")
+    assert visible(f"ok{hidden}\u3164\u2800\ufe01") == "ok<U+E0172><U+E016D><U+3164><U+2800><U+FE01>"
+    assert visible("❤\ufe0f naïve 한국어") == "❤\ufe0f naïve 한국어"
