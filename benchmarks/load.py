@@ -69,7 +69,7 @@ def _pioneers() -> list[Errand]:
 def _crowd(container: str, todo: Iterable[Errand]) -> Generator[Crowd]:
     """Make room for sessions, and remove it and their repositories' caches."""
     with tempfile.TemporaryDirectory(prefix="bactrian-load-") as folder:
-        crowd = Crowd(folder=Path(folder), container=container)
+        crowd = Crowd(folder=Path(folder), repositories=Path(folder, "repositories"), container=container)
         try:
             yield crowd
         finally:

@@ -88,7 +88,7 @@ NASTY: Sequence[Nasty] = (
     ),
     Nasty(
         name="all disk",
-        command="for i in $(seq 40); do head -c 100M /dev/zero >/cache/home/large$i; done; sleep 60",
+        command="for i in $(seq 40); do head -c 100M /dev/zero >.git/large$i; done; sleep 60",
         told=r"killed: this session has written .* to disk and may 1\.5 GiB",
         settings={"BACTRIAN_DISK": "1536m"},
     ),

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,10 @@ _KEPT = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "DOCKER_HOST", "XDG_CACHE_HOME
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crowd:
-    """Where sessions run: a folder of their own with repositories, state and what they print."""
+    """Where sessions run: a folder of their own for state and what they print, and one with their repositories."""
 
     folder: Path
+    repositories: Path
     container: str
 
     @property
@@ -35,7 +36,7 @@ class Crowd:
         return self.folder / "state"
 
     def repository(self, errand: Errand) -> Path:
-        return self.folder / "repositories" / errand.repository
+        return self.repositories / errand.repository
 
     def environment(self) -> dict[str, str]:
         own = {"BACTRIAN_STATE_DIR": str(self.state), "XDG_CONFIG_HOME": str(self.folder / "config")}
@@ -105,7 +106,7 @@ def run_at_once(crowd: Crowd, todo: Sequence[Errand]) -> list[Ended]:
 def _start(crowd: Crowd, errand: Errand) -> _Running:
     model = crowd.folder / f"{errand.word}.toml"
     model.write_text(errand.script())
-    settings: Mapping[str, str] = errand.nasty.settings if errand.nasty else {}
+    settings = dict(errand.nasty.settings) if errand.nasty else {}
     argv = [str(BACTRIAN), "run", "--json", "--repo", str(crowd.repository(errand))]
     argv += ["--model", f"scripted/{model}", "--container", crowd.container, errand.task]
     with _printed(crowd, errand, "jsonl").open("wb") as stdout, _printed(crowd, errand, "txt").open("wb") as stderr:
