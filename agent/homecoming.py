@@ -18,6 +18,9 @@ from containers.workspace import BranchTaken, RepositoryError, fetch_result, fre
 TRAILER = "Bactrian-Session"
 """Names the session in each of its commits."""
 
+NAMES = 100
+"""How many are tried for a branch: other sessions that end in the same moment take them too."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Homecoming:
@@ -97,9 +100,13 @@ class Homecoming:
     async def _fetch(self, commit: str) -> None:
         """Fetch a commit to the session's branch; to one of another name where someone else has a hand on it."""
         repository, clone = self.workplace.spec.repository, self.workplace.path
-        try:
-            await asyncio.to_thread(fetch_result, repository, clone, self.branch, commit, previous=self.saved)
-        except BranchTaken as error:
-            self.branch = await asyncio.to_thread(free_branch, repository, self.branch)
-            self.emit(Progress(step="workspace", text=f"{error}: the work goes to {self.branch}"))
-            await asyncio.to_thread(fetch_result, repository, clone, self.branch, commit, previous="")
+        wanted, previous = self.branch, self.saved
+        for left in reversed(range(NAMES)):
+            try:
+                await asyncio.to_thread(fetch_result, repository, clone, self.branch, commit, previous=previous)
+                return
+            except BranchTaken as error:
+                if not left:
+                    raise
+                self.branch, previous = await asyncio.to_thread(free_branch, repository, wanted), ""
+                self.emit(Progress(step="workspace", text=f"{error}: the work goes to {self.branch}"))

@@ -37,6 +37,8 @@ _FETCH = (
 
 # On the disk before it is said: objects, then the branch.
 _DURABLE = ("-c", "core.fsync=committed,reference")
+# Another session may set the same branch just now, on a disk that is busy.
+_PATIENT = ("-c", "core.filesRefLockTimeout=2000")
 
 
 class BranchTaken(RepositoryError):
@@ -62,6 +64,7 @@ def fetch_result(repository: Repository, clone: Path, branch: str, commit: str, 
     # Git compares and sets in one step: whoever was faster is not overwritten.
     arguments = (
         *_DURABLE,
+        *_PATIENT,
         "update-ref",
         "-m",
         "bactrian: the work so far",
@@ -69,7 +72,11 @@ def fetch_result(repository: Repository, clone: Path, branch: str, commit: str, 
         commit,
         previous or "0" * len(commit),
     )
-    git(repository.root, *arguments, user_config=True, settings=repository.muted)
+    try:
+        git(repository.root, *arguments, user_config=True, settings=repository.muted)
+    except RepositoryError:
+        _require_unmoved(repository, branch, previous)  # that somebody was faster is no failure of git's
+        raise
     _give_back(repository)
 
 

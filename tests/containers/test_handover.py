@@ -6,7 +6,9 @@ import errno
 import os
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from checkouts import BRANCH, cloned, commit, fetch, git, state, write
@@ -52,6 +54,25 @@ def test_a_branch_that_someone_else_moved_is_left_alone(checkout: Path, clone: C
     with pytest.raises(BranchTaken, match="was deleted by someone else"):
         fetch(checkout, clone, work, previous=clone.base)
     assert not branch_exists(find_repository(checkout), BRANCH)
+
+
+def test_of_those_who_make_a_branch_at_once_one_has_it_and_the_others_are_told(
+    checkout: Path, clone: Clone, work: str
+) -> None:
+    start = Barrier(6)
+
+    def make(number: int) -> str:
+        start.wait()
+        try:
+            fetch(checkout, clone, work)
+        except BranchTaken as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(6) as threads:
+        told = sorted(threads.map(make, range(6)))
+    assert told == ["", *[f"the branch {BRANCH} was made by someone else meanwhile: it is left alone"] * 5]
+    assert git(checkout, "rev-parse", BRANCH) == work
 
 
 def test_a_branch_that_is_checked_out_is_left_alone(checkout: Path, clone: Clone, work: str, tmp_path: Path) -> None:
