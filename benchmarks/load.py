@@ -21,8 +21,8 @@ from agent.events import DiagnosticsChanged, ToolFinished, ToolStarted, TurnStar
 from benchmarks.crowd.complaints import complaints
 from benchmarks.crowd.errands import Errand, errands
 from benchmarks.crowd.running import Crowd, Ended, run_at_once
+from containers.caches import FOLDER, VOLUME, repository_caches
 from containers.docker import connect
-from containers.launch import repository_id
 
 _HEAD = (
     f"{'session':<28} {'first turn':>10} {'total':>8} {'turn p50':>9} {'p95':>8} {'feedback':>9} "
@@ -74,14 +74,14 @@ def _crowd(container: str, todo: Iterable[Errand]) -> Generator[Crowd]:
             yield crowd
         finally:
             for path in {crowd.repository(errand) for errand in todo}:
-                _forget(container, repository_id(path))
+                _forget(container, repository_caches(path / ".git"))
 
 
-def _forget(container: str, repository: str) -> None:
+def _forget(container: str, caches: str) -> None:
     if container == "docker":
         with contextlib.closing(connect()) as engine:
-            engine.volumes.create(f"bactrian-cache-{repository}").remove(force=True)
-    folder = locations().cache / "repositories" / repository
+            engine.volumes.create(VOLUME + caches).remove(force=True)
+    folder = locations().cache / FOLDER / caches
     for path in folder.rglob("*"):
         if path.is_dir() and not path.is_symlink():
             path.chmod(0o700)  # Go's module cache is read-only

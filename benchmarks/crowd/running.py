@@ -143,9 +143,9 @@ def _ended(crowd: Crowd, one: _Running) -> Ended:
 
 
 def _make_repository(path: Path) -> None:
-    if path.exists():
+    if (path / "README.md").exists():
         return
-    path.mkdir(parents=True)
+    path.mkdir(parents=True, exist_ok=True)
     (path / "README.md").write_text("A crowd works here.\n")
     identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
     for arguments in (

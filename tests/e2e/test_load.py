@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,13 +20,12 @@ WHICH = ("fork bomb", "all memory", "all disk", "1 GB printed")
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes control groups, for bubblewrap")
 def test_sessions_at_once_keep_their_limits_and_leave_each_other_alone(
-    request: pytest.FixtureRequest, rootfs: Path, repository_path: Path, tmp_path: Path
+    request: pytest.FixtureRequest, rootfs: Path, repository: Path, tmp_path: Path
 ) -> None:
     assert rootfs.is_dir()
-    shutil.rmtree(repository_path, ignore_errors=True)
-    crowd = Crowd(folder=tmp_path, repositories=repository_path.parent, container="bubblewrap")
+    crowd = Crowd(folder=tmp_path, repositories=repository.parent, container="bubblewrap")
     nasty = [one for one in NASTY if one.name in WHICH]
-    todo = [replace(one, repository=repository_path.name) for one in errands(SESSIONS, nasty, shared=0, rounds=8)]
+    todo = [replace(one, repository=repository.name) for one in errands(SESSIONS, nasty, shared=0, rounds=8)]
     assert len({one.language for one in todo if not one.nasty}) == 2
     sessions = run_at_once(crowd, todo)
     broken = complaints(crowd, sessions)
