@@ -1,5 +1,5 @@
 # `make demo` and `make test` are all that a fresh Debian or Ubuntu needs (root, or sudo); they say what they install.
-.PHONY: demo test fuzz bench lint format types check clean
+.PHONY: demo test fuzz faults bench lint format types check clean
 
 VENV := .venv
 RUN := $(VENV)/bin
@@ -16,6 +16,10 @@ test: ## Install what is missing, start a Docker engine where root has none, run
 fuzz: ## Try ten times as many inputs on what reads untrusted bytes as the tests do, never the same ones.
 	@sh .ci/prepare test
 	@BACTRIAN_FUZZ=$${BACTRIAN_FUZZ:-10} $(RUN)/pytest tests/fuzz --timeout 7200
+
+faults: ## Kill sessions at every event and strike them in every way there is; say what that lost and leaked.
+	@sh .ci/prepare test
+	@BACTRIAN_FAULTS=all $(RUN)/pytest tests/faults --timeout 7200
 
 bench: ## Print the figures.
 	@sh .ci/prepare test

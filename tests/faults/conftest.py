@@ -1,0 +1,62 @@
+"""A theatre for sessions to be struck in, and the count of what that lost and leaked at the end of the run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from records import recorded
+from scenes import Theatre
+from victims import Victims
+
+from agent.config import locations
+from containers.launch import repository_id
+
+_KEPT = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "DOCKER_HOST", "XDG_CACHE_HOME", "BACTRIAN_BASE_IMAGE")
+
+
+@pytest.fixture(scope="session")
+def theatre(tmp_path_factory: pytest.TempPathFactory, rootfs: Path) -> Iterator[Theatre]:
+    """Scenes for sessions in bubblewrap, in a language that costs nothing."""
+    with _theatre(tmp_path_factory.mktemp("faults")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def docker_theatre(tmp_path_factory: pytest.TempPathFactory, image: str) -> Iterator[Theatre]:
+    """The same for sessions in Docker."""
+    with _theatre(tmp_path_factory.mktemp("faults-docker"), "docker") as made:
+        yield made
+
+
+@contextlib.contextmanager
+def _theatre(folder: Path, container: str = "bubblewrap") -> Generator[Theatre]:
+    environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    with Victims(folder, [Path(__file__).with_name("plain")]) as victims:
+        made = Theatre(victims=victims, environ=environ, folder=folder, container=container)
+        yield made
+    name, cache = repository_id(made.repository), locations().cache
+    subprocess.run(["chmod", "-R", "u+w", cache / "repositories" / name], check=False, capture_output=True)
+    shutil.rmtree(cache / "repositories" / name, ignore_errors=True)
+    for base in (cache / "bases").glob(f"{name}-*"):
+        base.unlink()
+    if container == "docker":
+        subprocess.run(["docker", "volume", "rm", "-f", f"bactrian-cache-{name}"], check=False, capture_output=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how many faults there were, and what each has lost or leaked."""
+    found = [*recorded(terminalreporter, "fault")]
+    if not found:
+        return
+    lost = sum(len(lost) for _, lost, _ in found)
+    leaked = sum(len(leaked) for _, _, leaked in found)
+    terminalreporter.write_sep("-", f"faults injected {len(found)}, lost {lost}, leaked {leaked}")
+    for name, lost, leaked in found:
+        for what in [*(f"lost: {one}" for one in lost), *(f"leaked: {one}" for one in leaked)]:
+            terminalreporter.write_line(f"  {name} {what}")
