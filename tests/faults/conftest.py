@@ -15,7 +15,7 @@ from scenes import Theatre
 from victims import Victims
 
 from agent.config import locations
-from containers.launch import repository_id
+from containers.caches import FOLDER, VOLUME
 
 _KEPT = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "DOCKER_HOST", "XDG_CACHE_HOME", "BACTRIAN_BASE_IMAGE")
 
@@ -39,14 +39,14 @@ def _theatre(folder: Path, container: str = "bubblewrap") -> Generator[Theatre]:
     environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
     with Victims(folder, [Path(__file__).with_name("plain")]) as victims:
         made = Theatre(victims=victims, environ=environ, folder=folder, container=container)
+        name, cache = made.caches, locations().cache
         yield made
-    name, cache = repository_id(made.repository), locations().cache
-    subprocess.run(["chmod", "-R", "u+w", cache / "repositories" / name], check=False, capture_output=True)
-    shutil.rmtree(cache / "repositories" / name, ignore_errors=True)
+    subprocess.run(["chmod", "-R", "u+w", cache / FOLDER / name], check=False, capture_output=True)
+    shutil.rmtree(cache / FOLDER / name, ignore_errors=True)
     for base in (cache / "bases").glob(f"{name}-*"):
         base.unlink()
     if container == "docker":
-        subprocess.run(["docker", "volume", "rm", "-f", f"bactrian-cache-{name}"], check=False, capture_output=True)
+        subprocess.run(["docker", "volume", "rm", "-f", f"{VOLUME}{name}"], check=False, capture_output=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -13,6 +13,7 @@ from recorded_runs import Run, lay_out
 from victims import Blow, Ended, Victims
 
 from agent.config import locations
+from containers.caches import repository_caches
 
 TASK = "say good-bye in plain words"
 _KEEP = """
@@ -35,15 +36,22 @@ class Theatre:
 
     @property
     def repository(self) -> Path:
-        """Always at the same path: caches go by it."""
+        """Always the same directory: caches go by it."""
         return self.folder / "repository"
+
+    @property
+    def caches(self) -> str:
+        """The name of its caches."""
+        (self.repository / ".git").mkdir(parents=True, exist_ok=True)
+        return repository_caches(self.repository / ".git")
 
     def scene(self, run: Run) -> Scene:
         """Set a new scene, with nothing on it but the run's repository as it was at the beginning."""
         self._count += 1
         folder = self.folder / f"scene-{self._count}"
         places = replace(locations(), state=folder / "state", config=folder / "config")
-        shutil.rmtree(self.repository, ignore_errors=True)
+        _empty(self.repository / ".git")
+        _empty(self.repository, ".git")
         original = self.folder / f"{run.name}-original"
         if not original.exists():
             original.mkdir()
@@ -51,7 +59,7 @@ class Theatre:
             git(original, "init", "-q", "-b", "main")
             git(original, "-c", "user.name=Ada", "-c", "user.email=ada@example.com", "add", "--all")
             git(original, "-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "-qm", "Begin")
-        shutil.copytree(original, self.repository, symlinks=True)
+        shutil.copytree(original, self.repository, symlinks=True, dirs_exist_ok=True)
         (folder / "tmp").mkdir(parents=True)
         (folder / "model.toml").write_text(run.script())
         return Scene(repository=self.repository, folder=folder, locations=places, before=state(self.repository))
@@ -131,3 +139,13 @@ class Theatre:
     def close(self, scene: Scene) -> None:
         """Remove what a scene stood on."""
         shutil.rmtree(scene.folder, ignore_errors=True)
+
+
+def _empty(folder: Path, *kept: str) -> None:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name in kept:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
