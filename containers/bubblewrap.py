@@ -20,6 +20,7 @@ from containers.forks import Fork, Origin, remove_folders, settle
 from containers.gate import Gate
 from containers.layers import mounting, sandbox_binds
 from containers.limits import DEFAULT_DISK_BYTES, Inside, Memory, host_memory, memory_limit, shared_memory
+from containers.promises import unkept
 from containers.recipe import host_ca_bundle
 from containers.seccomp import seccomp_filter
 from containers.starting import start_or_close
@@ -31,12 +32,19 @@ UID = GID = 1000
 HOST_FOLDERS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt")
 HOST_FILES = (
     "/etc/alternatives",
-    "/etc/ssl",
-    "/etc/pki",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/certs",
+    "/etc/pki/tls/openssl.cnf",
     "/etc/ca-certificates",
     "/etc/ld.so.cache",
     "/etc/ocamlfind.conf",
 )
+"""Not all of /etc/ssl and /etc/pki: private keys lie there, which one of the user's groups may be let to read."""
 NETWORK_FILES = {
     "/etc/hosts": b"127.0.0.1 localhost\n::1 localhost\n",
     "/etc/nsswitch.conf": b"passwd: files\ngroup: files\nhosts: files\n",
@@ -150,6 +158,9 @@ class BubblewrapContainer(SupervisedContainer):
             files = {path: until_started.enter_context(_readable(text)) for path, text in NETWORK_FILES.items()}
             if (calls := seccomp_filter()) is not None:
                 files[_SECCOMP] = until_started.enter_context(_readable(calls))
+            held = group.holds if group else ()
+            if not spec.fork and (line := unkept(spec.memory_bytes, spec.cpus, held, filters_calls=calls is not None)):
+                spec.tell(line)
             counters = until_started.enter_context(group.counters()) if group else None
             inside = _inside(spec, group, memory, counters)
             argv = [*_bwrap(spec, files, memory, inside), "--", *(_DROP_ROOT if os.geteuid() == 0 else ())]
@@ -332,7 +343,10 @@ def _image_mounts(root: Path) -> list[str]:
 
 
 def _host_mounts(extra: Sequence[Path]) -> list[str]:
-    argv: list[str] = ["--tmpfs", "/", "--dir", "/etc"]
+    argv: list[str] = ["--tmpfs", "/"]
+    # What bwrap makes by itself above a mount would be root's alone.
+    for folder in ("/etc", "/etc/ssl", "/etc/pki", "/etc/pki/tls"):
+        argv += ["--perms", "0755", "--dir", folder]
     for path in HOST_FOLDERS:
         if os.path.islink(path):
             argv += ["--symlink", os.readlink(path), path]

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from containers.base import CACHE, DEFAULT_PROCESSES, WORKSPACE, ContainerUnavailable
-from containers.engine import EngineFacts, engine_facts, ran_out_of_memory
+from containers.engine import EngineFacts, engine_facts, ran_out_of_memory, require_usable
 from containers.forks import Fork, Origin, settle
 from containers.gate import Gate
 from containers.labels import REPOSITORY, labels
 from containers.layers import engine_mounts, remove_by_engine
 from containers.limits import CPU_SHARES, DEFAULT_DISK_BYTES, Inside, Memory, memory_limit, shared_memory
+from containers.promises import unkept
 from containers.starting import start_or_close
 from containers.supervised import PROXY_ENVIRONMENT, SupervisedContainer, supervisor_argv
 
@@ -202,7 +203,12 @@ def _start(spec: DockerSpec) -> tuple[docker.DockerClient, EngineContainer, sock
     with contextlib.ExitStack() as undo:
         client = undo.enter_context(contextlib.closing(connect()))
         try:
-            container = client.containers.create(spec.image, **_options(spec, engine_facts(client)))
+            facts = engine_facts(client)
+            require_usable(facts)
+            line = unkept(spec.memory_bytes, spec.cpus, facts.limits, filters_calls=facts.filters_calls)
+            if line and not spec.fork:
+                spec.tell(line)
+            container = client.containers.create(spec.image, **_options(spec, facts))
             undo.callback(_remove, container)
             # Attached before it starts, so that not a byte is lost.
             connection = undo.enter_context(_attach(container))

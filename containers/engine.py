@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from containers.base import ContainerUnavailable
+
 if TYPE_CHECKING:
     import docker
 
@@ -53,6 +55,15 @@ def engine_facts(client: docker.DockerClient) -> EngineFacts:
         control_groups=str(known.get("CgroupVersion") or "1"),
         security=tuple(known.get("SecurityOptions") or ()),
     )
+
+
+def require_usable(facts: EngineFacts) -> None:
+    """Raise ContainerUnavailable where commands could not write to the workspace."""
+    if facts.rootless and not facts.podman:
+        raise ContainerUnavailable(
+            "in containers of a Docker engine without root the workspace is root's, which commands are not: "
+            "use `--container bubblewrap`, Podman, or an engine with root"
+        )
 
 
 def ran_out_of_memory(client: docker.DockerClient, container: str) -> bool:

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from containers.control_group import make_group
@@ -60,6 +60,16 @@ def bubblewrap_promises(memory: Memory) -> Iterator[Promise]:
         yield Promise(holds=False, text="processes are limited for the user as a whole, and reaching that is not told")
     yield _cpu(holds="cpus" in holds)
     yield Promise(holds=True, text="limits of time and disk; the disk is looked at once a second")
+
+
+def unkept(memory: Memory, cpus: float | None, holds: Collection[str], *, filters_calls: bool) -> str:
+    """Return a line about what a session is started without: a limit that was set, or the filter; empty if nothing."""
+    lacks = [
+        *(["`memory`"] if isinstance(memory, int) and "memory" not in holds else []),
+        *(["`cpus`"] if cpus and "cpus" not in holds else []),
+        *([] if filters_calls else ["a filter of system calls"]),
+    ]
+    return f"this sandbox runs without {' and '.join(lacks)}: `bactrian doctor` says why" if lacks else ""
 
 
 def _memory(limit: int | None, *, holds: bool) -> Promise:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -36,16 +38,32 @@ def ensure_rootfs(recipe: Recipe, cache: Path, *, registry: str = "", progress: 
         return path
     if os.geteuid() != 0:
         raise ContainerUnavailable(
-            "laying out the image's root file system needs root: run `bactrian image` as root once"
+            f"laying out the image's root file system needs root: run `{command_for_root(cache)}` once"
         )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         with _alone(path.with_name(path.name + ".lock"), progress):
             if not path.is_dir():
                 _make(recipe, path, registry, progress)
     except OSError as error:
         raise ContainerUnavailable(f"the root file system {path} can't be made: {error.strerror or error}") from error
     return path
+
+
+def command_for_root(cache: Path) -> str:
+    """Return the command by which a user has root lay out the root file system where that user's sessions look."""
+    folder = shlex.quote(f"XDG_CACHE_HOME={cache.parent}")
+    return f"sudo env {folder} {shlex.quote(os.path.abspath(sys.argv[0]))} image --container bubblewrap"
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder; what is new belongs to whom the folder around it does: under sudo not to root. Raises OSError."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    owner = folder.parent.stat()
+    os.chown(folder, owner.st_uid, owner.st_gid)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from agent.cli.untrusted import one_line
 from agent.config import Settings, load, locations
 from agent.errors import ExitCode, UserError
 from containers.base import ContainerUnavailable
-from containers.engine import EngineFacts, engine_facts
+from containers.engine import EngineFacts, engine_facts, require_usable
 from containers.promises import Promise, bubblewrap_promises, docker_promises
 from containers.recipe import host_ca_bundle, recipe
 
@@ -133,6 +133,9 @@ def _docker() -> tuple[Finding, EngineFacts | None]:
         return Finding(name="container engine", state="missing", found=str(error), mend=mend), None
     try:
         facts = engine_facts(client)
+        require_usable(facts)
+    except ContainerUnavailable as error:
+        return Finding(name="container engine", state="missing", found=str(error), mend="--container bubblewrap"), None
     except docker.errors.DockerException as error:
         return Finding(name="container engine", state="missing", found=str(error), mend="restart the engine"), None
     finally:
@@ -152,12 +155,13 @@ def _image() -> Finding:
 
 
 def _rootfs() -> Finding:
-    from containers.rootfs import rootfs_path
+    from containers.rootfs import command_for_root, rootfs_path
 
     path = rootfs_path(recipe(), locations().cache)
     if path.is_dir():
         return Finding(name="root file system", state="ok", found=f"{path.name}: for bubblewrap")
-    how = "bactrian image --container bubblewrap" if os.geteuid() == 0 else "sudo bactrian image --container bubblewrap"
+    own = "bactrian image --container bubblewrap"
+    how = own if os.geteuid() == 0 else command_for_root(locations().cache)
     return Finding(name="root file system", state="optional", found="made on first use, for bubblewrap", mend=how)
 
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from containers.base import ContainerUnavailable
 from containers.docker import connect
-from containers.engine import EngineFacts, engine_facts
-from containers.promises import Promise, bubblewrap_promises, docker_promises
+from containers.engine import EngineFacts, engine_facts, require_usable
+from containers.promises import Promise, bubblewrap_promises, docker_promises, unkept
 
 FACTS = EngineFacts(
     podman=False,
@@ -65,3 +66,19 @@ def test_bubblewrap_says_what_holds() -> None:
     assert "limits of time and disk; the disk is looked at once a second" in [each.text for each in told if each.holds]
     memory = next(each for each in told if "memory" in each.text)
     assert memory.holds == (os.geteuid() == 0)
+
+
+def test_a_docker_engine_without_root_is_of_no_use() -> None:
+    """There the user of the host is root inside: what that one owns nobody else may write."""
+    rootless = replace(FACTS, security=(*FACTS.security, "name=rootless"))
+    require_usable(FACTS)
+    require_usable(replace(rootless, podman=True))
+    with pytest.raises(ContainerUnavailable, match="use `--container bubblewrap`, Podman, or an engine with root"):
+        require_usable(rootless)
+
+
+def test_a_session_is_told_what_it_has_to_do_without() -> None:
+    assert unkept("auto", None, (), filters_calls=True) == ""
+    assert unkept(1 << 30, 2.0, ("memory", "cpus"), filters_calls=True) == ""
+    told = unkept(1 << 30, 2.0, (), filters_calls=False)
+    assert told.startswith("this sandbox runs without `memory` and `cpus` and a filter of system calls")

@@ -46,8 +46,22 @@ def test_one_that_is_there_is_taken(tmp_path: Path, no_engine: None) -> None:
 
 def test_making_one_needs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(ContainerUnavailable, match="needs root: run `bactrian image` as root once"):
-        ensure_rootfs(PLAIN, tmp_path, progress=print)
+    with pytest.raises(ContainerUnavailable, match="needs root: run `sudo env ") as told:
+        ensure_rootfs(PLAIN, tmp_path / "a b" / "bactrian", progress=print)
+    # Root's own cache is not where the user's sessions look.
+    assert f"'XDG_CACHE_HOME={tmp_path}/a b'" in str(told.value)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes one")
+def test_folders_that_root_makes_are_the_users_whose_cache_it_is(tmp_path: Path, no_engine: None) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 1234, 1234)
+    own = replace(PLAIN, project_dockerfile=b"FROM x")
+    with pytest.raises(ContainerUnavailable):
+        ensure_rootfs(own, home / ".cache" / "bactrian", progress=print)
+    made = (home / ".cache", home / ".cache" / "bactrian", home / ".cache" / "bactrian" / "rootfs")
+    assert [path.stat().st_uid for path in made] == [1234] * 3
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gets so far")
@@ -153,6 +167,9 @@ async def test_the_hosts_toolchains(workspace: Path, cache: Path) -> None:
         ).stdout
         assert said.text().split()[0] == "1000"
         assert "shadow" not in said.text()
+        shown = (await container.exec(["ls", "/etc/ssl"])).stdout.text().split()
+        assert "certs" in shown
+        assert "private" not in shown
 
 
 AS_SOMEBODY = """
