@@ -101,12 +101,13 @@ def _remove_folders(owner: str, cache: Path) -> None:
 def _folders(owner: str, cache: Path) -> Iterator[Path]:
     yield from Path(tempfile.gettempdir()).glob(f"bactrian-{owner}-*")
     for part in (cache / "rootfs").glob("*.part"):
-        if _is_free(part.with_name(part.name.removesuffix(".part") + ".lock")):
+        if is_free(part.with_name(part.name.removesuffix(".part") + ".lock")):
             yield part
             yield part.with_name(f"{part.name}-context")
 
 
-def _is_free(lock: Path) -> bool:
+def is_free(lock: Path) -> bool:
+    """Whether nobody makes what the lock is for. Raises nothing."""
     with contextlib.suppress(OSError), lock.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return True

@@ -1,7 +1,7 @@
 """Remembers what is used of what is kept from session to session (caches, images, root file systems): by whom, when.
 
-A file for each thing: it says whose it is, its time is that of the last use, and who uses the thing holds it locked.
-The kernel lets go of it when that process ends, in whatever way.
+A file for each thing, which stays when the thing goes: it says whose it is, its time is that of the last use, and who
+uses the thing holds it locked. The kernel lets go of it when that process ends, in whatever way.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def last_use(kept: Path, name: str) -> Use | None:
 
 @contextlib.contextmanager
 def unused(kept: Path, name: str) -> Generator[bool]:
-    """Keep a thing from being used while it is removed; false if it is in use. What is known of it is forgotten then.
+    """Keep a thing from being used while it is removed; false if it is in use.
 
     Raises OSError.
     """
@@ -63,7 +63,6 @@ def unused(kept: Path, name: str) -> Generator[bool]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield True
-        path.unlink(missing_ok=True)
     except BlockingIOError:
         yield False
     finally:
@@ -92,10 +91,6 @@ def _path(kept: Path, name: str) -> Path:
 @cache
 def _held(path: Path) -> int:
     """Return a descriptor of the file, locked together with others who use the thing; it stays open."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
-                return descriptor
-        os.close(descriptor)  # whoever had it has removed it meanwhile
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor

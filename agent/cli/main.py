@@ -224,6 +224,23 @@ def image(repo: Path, container: str | None, trust: bool, no_project_files: bool
     sys.exit(prepare(repo, container, trust=trust, ignore_project=no_project_files))
 
 
+@cli.command(short_help="Remove what is kept and stale.")
+@click.option("--all", "everything", is_flag=True, help="Remove also what the next session would use.")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and leave it.")
+@click.option("--json", "as_json", is_flag=True, help="Write a list of objects.")
+def clean(everything: bool, dry_run: bool, as_json: bool) -> None:
+    """List what Bactrian keeps on this host, and remove what is stale.
+
+    Stale are caches of repositories that are gone, images and root file systems that nobody has used for two weeks
+    but for those of today's recipe, old checks of bases, and what killed processes have left half made.
+    With --all it is everything but what is in use, and transcripts of sessions that are not done. Work that has not
+    come home is never removed, nor are settings.
+    """
+    from agent.cli.clean import clean as remove
+
+    sys.exit(remove(everything=everything, dry_run=dry_run, as_json=as_json))
+
+
 @cli.command(short_help="Let a repository's own files steer Bactrian.")
 @click.option("--repo", type=click.Path(path_type=Path), default=Path(), help="The repository. Default: here.")
 @click.option("--yes", is_flag=True, help="Trust them without asking.")
