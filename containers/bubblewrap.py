@@ -16,12 +16,13 @@ from pathlib import Path
 
 from containers.base import CACHE, DEFAULT_PROCESSES, HOST, WORKSPACE, ContainerUnavailable
 from containers.control_group import ControlGroup, make_group
-from containers.forks import Fork, Origin, remove_folders, settle
+from containers.forks import Fork, Origin, settle
 from containers.gate import Gate
 from containers.layers import mounting, sandbox_binds
 from containers.limits import DEFAULT_DISK_BYTES, Inside, Memory, host_memory, memory_limit, shared_memory
 from containers.promises import unkept
 from containers.recipe import host_ca_bundle
+from containers.removal import remove_tree
 from containers.seccomp import seccomp_filter
 from containers.starting import start_or_close
 from containers.supervised import PROXY_ENVIRONMENT, SupervisedContainer, supervisor_argv
@@ -215,7 +216,7 @@ class BubblewrapContainer(SupervisedContainer):
         if self._spec.fork:
             await self._spec.fork.discard()
         elif self._spec.throw_away:
-            await asyncio.to_thread(remove_folders, [self._spec.cache])
+            await asyncio.to_thread(remove_tree, self._spec.cache)
 
 
 def _children(pid: int) -> list[int]:

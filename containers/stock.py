@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from containers.base import ContainerUnavailable
 from containers.caches import FOLDER, VOLUME, repository_caches
-from containers.forks import remove_folders
 from containers.labels import REPOSITORY
 from containers.reaper import is_free
 from containers.recipe import REPOSITORY as IMAGES
 from containers.recipe import Recipe
+from containers.removal import remove_tree
 from containers.uses import Use, is_used, last_use, unused
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _remove_folder(cache: Path, name: str, path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    if remove_folders([path]):
+    if not remove_tree(path):
         raise OSError("not all of it can be removed")
 
 

@@ -21,8 +21,8 @@ from agent.config import Locations, locations
 from agent.errors import ExitCode, UserError
 from agent.sessions import WORKSPACE, Entry, entries, find
 from containers.base import ContainerUnavailable
-from containers.forks import remove_folders
 from containers.recipe import recipe
+from containers.removal import remove_tree
 from containers.stock import Kept, leftover, size_of, stock
 
 _HALF_WRITTEN_S = 24 * 3600.0
@@ -156,7 +156,7 @@ def _forget(state: Path, some: Sequence[Entry]) -> None:
         now = find(state, entry.id)
         if now.process or (now.folder / WORKSPACE).exists():
             raise OSError(f"session {entry.id} is in use again")
-        if remove_folders([entry.folder]):
+        if not remove_tree(entry.folder):
             raise OSError(f"not all of {entry.folder} can be removed")
 
 
