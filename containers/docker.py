@@ -20,6 +20,7 @@ from containers.labels import REPOSITORY, labels
 from containers.layers import engine_mounts, remove_by_engine
 from containers.limits import CPU_SHARES, DEFAULT_DISK_BYTES, Inside, Memory, memory_limit, shared_memory
 from containers.promises import unkept
+from containers.seccomp import filters_variable
 from containers.starting import start_or_close
 from containers.supervised import PROXY_ENVIRONMENT, SupervisedContainer, supervisor_argv
 
@@ -245,6 +246,7 @@ def _options(spec: DockerSpec, facts: EngineFacts) -> dict[str, Any]:
             **spec.environment,
             **proxy,
             **inside.variable(),
+            **filters_variable(),
         },
         "network_mode": "none",
         "use_config_proxy": False,  # it would bring in a company's proxy, with its password

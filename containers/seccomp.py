@@ -1,4 +1,6 @@
-"""The system calls that sandboxes refuse, as a seccomp filter for bubblewrap; Docker engines bring their own.
+"""The system calls that sandboxes refuse, as a seccomp filter.
+
+bubblewrap takes it. A Docker engine brings its own, an older one with io_uring let through; process 1 adds this one.
 
 A short list of what no build needs instead of Docker's long list of what is allowed: calls that newer kernels add are
 let through. It names what Docker's default profile (moby, `profiles/seccomp/default.json`) keeps from a container
@@ -8,6 +10,8 @@ it allows.
 
 from __future__ import annotations
 
+import base64
+import json
 import platform
 import struct
 from collections.abc import Iterator, Sequence
@@ -72,6 +76,12 @@ def seccomp_filter(machine: str = "") -> bytes | None:
     if machine not in ARCHITECTURES:
         return None
     return b"".join(struct.pack("<HBBI", *step) for step in _program(machine))
+
+
+def filters_variable() -> dict[str, str]:
+    """Return the variable by which process 1 gets the filter, for whatever machine it finds itself on."""
+    filters = {machine: base64.b64encode(seccomp_filter(machine) or b"").decode() for machine in ARCHITECTURES}
+    return {"BACTRIAN_INTERNAL_SECCOMP": json.dumps(filters)}
 
 
 def _on(machine: str) -> dict[str, int | None]:

@@ -10,5 +10,5 @@ frames, so that no command can forge another's end; this process and the shims a
 the same user can neither open their streams nor trace them.
 """
 
-MODULES = ("frames", "link", "trees", "shims", "files", "limits", "jobs", "tunnels", "server", "entry")
+MODULES = ("frames", "link", "trees", "shims", "files", "limits", "jobs", "tunnels", "filters", "server", "entry")
 """What is sent, in the order in which it can be executed; the last one has `main`."""

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 
+from containers.supervisor.filters import take_filter
 from containers.supervisor.limits import take_limits
 from containers.supervisor.link import Link
 from containers.supervisor.server import Supervisor
@@ -30,6 +31,7 @@ def main() -> None:
     set_process(PR_SET_NAME, b"bactrian")  # `pkill python3` is not meant for us
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # which process 1 never gets from inside
     limits = take_limits()
+    take_filter()
     source, sink = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
