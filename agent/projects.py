@@ -11,11 +11,12 @@ import json
 import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from agent.errors import UserError
+from containers.caches import repository_caches
 
 _VERSION = 1
 
@@ -52,10 +53,13 @@ class Projects:
         except OSError as error:
             raise UserError(f"{path}: can't be read: {error.strerror}") from error
         try:
-            found = _decode(data)
+            found, directory = _decode(data)
         except (ValueError, RecursionError):
             raise UserError(f"{path}: damaged, or of a newer Bactrian: remove it, and you are asked again") from None
-        return found if found.repository == nothing.repository else nothing
+        if found.repository != nothing.repository:
+            return nothing
+        # What steers is known by its bytes; hosts were allowed for what lay here, which may be another's by now.
+        return found if directory == repository_caches(repository) else replace(found, network_allow=())
 
     def change(self, repository: Path, change: Callable[[Project], Project]) -> Project:
         """Put what `change` makes of the decisions in their place, and return it; it is on the disk by then.
@@ -68,7 +72,7 @@ class Projects:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with _alone(path.with_suffix(".lock")):
                 changed = change(self.load(repository))
-                _replace(path, _encode(changed))
+                _replace(path, _encode(changed, repository_caches(repository)))
         except OSError as error:
             raise UserError(f"{path}: can't be written: {error.strerror}") from error
         return changed
@@ -78,18 +82,19 @@ class Projects:
         return self.folder / f"{name}.json"
 
 
-def _encode(project: Project) -> bytes:
+def _encode(project: Project, directory: str) -> bytes:
     table = {
         "version": _VERSION,
         "repository": project.repository,
+        "directory": directory,
         "trusted": dict(sorted(project.trusted.items())),
         "network_allow": project.network_allow,
     }
     return json.dumps(table, indent=2).encode() + b"\n"
 
 
-def _decode(data: bytes) -> Project:
-    """Raises ValueError."""
+def _decode(data: bytes) -> tuple[Project, object]:
+    """Return the decisions, and what the directory is known by that they are about. Raises ValueError."""
     table = json.loads(data)
     if not isinstance(table, dict) or cast("dict[str, Any]", table).get("version") != _VERSION:
         raise ValueError
@@ -98,11 +103,12 @@ def _decode(data: bytes) -> Project:
     if not isinstance(trusted, dict) or not isinstance(hosts, list):
         raise ValueError
     pairs = cast("dict[str, object]", trusted).items()
-    return Project(
+    project = Project(
         repository=_text(entries.get("repository")),
         trusted={name: _text(digest) for name, digest in pairs},
         network_allow=tuple(_text(host) for host in cast("list[object]", hosts)),
     )
+    return project, entries.get("directory")
 
 
 def _text(value: object) -> str:

@@ -6,6 +6,7 @@ The reaper (`containers.reaper`) removes what belongs to a process that has gone
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from functools import cache
 from typing import Literal
@@ -20,6 +21,10 @@ OWNER = "bactrian.owner"
 """The process that made it and will remove it: `process_name()`."""
 
 Kind = Literal["session", "fork", "cache", "export"]
+
+
+PROCESS = re.compile(r"[0-9]+-[0-9a-f]{12}")
+"""What `process_name` gives."""
 
 
 @cache

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from containers.base import ContainerUnavailable
 from containers.forks import remove_forks_of
-from containers.labels import OWNER, process_name
+from containers.labels import OWNER, PROCESS, process_name
 from containers.removal import remove_tree
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def reap(folder: Path, cache: Path) -> int:
 
 def _registered(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        # Patterns are made of these names: no other file that lies here may become one.
+        return sorted(path for path in folder.iterdir() if PROCESS.fullmatch(path.name))
     except OSError:
         return []
 

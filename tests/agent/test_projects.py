@@ -119,3 +119,16 @@ for number in range(20):
     assert [process.wait(60) for process in processes] == [0, 0, 0]
     hosts = projects.load(tmp_path).network_allow
     assert sorted(hosts) == sorted(f"{name}-{number}.example" for name in "abc" for number in range(20))
+
+
+def test_what_comes_to_lie_at_a_repositorys_path_gets_none_of_its_hosts(projects: Projects, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    projects.change(checkout, lambda project: replace(project, trusted={"AGENTS.md": "ab" * 32}))
+    projects.change(checkout, allow("example.org"))
+    checkout.rename(tmp_path / "elsewhere")
+    checkout.mkdir()
+    assert projects.load(checkout).network_allow == ()
+    assert projects.load(checkout).trusted == {"AGENTS.md": "ab" * 32}  # those very bytes, whoever brings them
+    projects.change(checkout, allow("other.example"))
+    assert projects.load(checkout).network_allow == ("other.example",)

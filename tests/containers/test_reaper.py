@@ -121,6 +121,7 @@ def test_half_made_folders_go_unless_somebody_makes_them_just_now(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     owner = killed(tmp_path / "running", "pass")
+    (tmp_path / "running" / "*").touch()  # no process's name, but a pattern that all of them fit
     rootfs = tmp_path / "cache" / "rootfs"
     for name in ("whole", "left.part", "left.part-context", "busy.part"):
         (rootfs / name).mkdir(parents=True)
