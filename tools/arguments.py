@@ -128,7 +128,17 @@ def faults(arguments: Mapping[str, Any], schema: Schema) -> list[str]:
     validator = cast("Any", Draft202012Validator(schema))
     errors: list[ValidationError] = list(validator.iter_errors(arguments))
     ordered = sorted(errors, key=lambda error: [str(part) for part in error.absolute_path])
-    return [clause for error in ordered for clause in _clauses(error)]
+    broken = [f"{name} has half of a surrogate pair in it" for name, value in arguments.items() if _is_broken(value)]
+    return [*(clause for error in ordered for clause in _clauses(error)), *broken]
+
+
+def _is_broken(value: Any) -> bool:
+    """Whether a text in it can't be written anywhere."""
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _clauses(error: ValidationError) -> list[str]:
