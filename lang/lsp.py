@@ -33,8 +33,8 @@ Listener = Callable[[Any], None]
 logging.getLogger("pygls").addHandler(logging.NullHandler())
 
 
-class Refused(Exception):
-    """The server answered a request with an error; the message is its own."""
+class Refused(AnalysisUnavailable):
+    """The server answered a request with an error; the message is its own, on one line."""
 
 
 class _Protocol(JsonRPCProtocol):
@@ -144,7 +144,7 @@ class LanguageServer:
         try:
             return answer.result()
         except JsonRpcException as error:
-            raise Refused(error.message) from error
+            raise Refused(" ".join(str(error.message).split()) or "it gave no reason") from error
 
     def notify(self, method: str, params: object) -> None:
         """Send a notification. Raises AnalysisUnavailable."""

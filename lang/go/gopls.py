@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
 
 from lang import lsp
-from lang.analysis import Bench, Place, Symbol
+from lang.analysis import AnalysisUnavailable, Bench, Place, Symbol
 from lang.base import Diagnostic, FileEdit, Project
 from lang.go import gopls_findings, gopls_polish, gopls_symbols, remedies
 from lang.go.gopls_session import Session
+
+
+@contextmanager
+def _understood() -> Generator[None]:
+    """Hold that answers are what they should be: not all of their types are checked as they come in."""
+    try:
+        yield
+    except (TypeError, AttributeError, LookupError, RecursionError) as error:
+        raise AnalysisUnavailable(f"gopls sent what is not LSP ({type(error).__name__})") from error
 
 
 class Gopls:
@@ -20,41 +30,52 @@ class Gopls:
         self._session = Session(bench, project)
 
     async def start(self) -> None:
-        await self._session.start()
+        with _understood():
+            await self._session.start()
 
     async def changed(self, paths: Collection[str]) -> None:
-        await self._session.changed(paths)
+        with _understood():
+            await self._session.changed(paths)
 
     async def diagnostics(self, paths: Collection[str]) -> tuple[Diagnostic, ...]:
         """Return the findings of the whole module: which packages depend on a file is gopls' to know."""
-        return await gopls_findings.findings(self._session, paths)
+        with _understood():
+            return await gopls_findings.findings(self._session, paths)
 
     async def polished(self, path: str, before: str | None) -> FileEdit | None:
         try:
-            return await gopls_polish.polished(self._session, path, before)
+            with _understood():
+                return await gopls_polish.polished(self._session, path, before)
         except lsp.Refused:
             return None  # it does not parse
 
     async def remedy(self, diagnostic: Diagnostic) -> str:
-        return await remedies.remedy(diagnostic, self, self._bench, self._project)
+        with _understood():
+            return await remedies.remedy(diagnostic, self, self._bench, self._project)
 
     async def members(self, place: Place) -> tuple[Symbol, ...]:
-        return await gopls_symbols.members(self._session, place)
+        with _understood():
+            return await gopls_symbols.members(self._session, place)
 
     async def describe(self, place: Place) -> Symbol | None:
-        return await gopls_symbols.describe(self._session, place)
+        with _understood():
+            return await gopls_symbols.describe(self._session, place)
 
     async def find(self, name: str) -> tuple[Symbol, ...]:
-        return await gopls_symbols.find(self._session, name)
+        with _understood():
+            return await gopls_symbols.find(self._session, name)
 
     async def outline(self, path: str) -> tuple[Symbol, ...]:
-        return await gopls_symbols.outline(self._session, path)
+        with _understood():
+            return await gopls_symbols.outline(self._session, path)
 
     async def references(self, symbol: Symbol) -> tuple[Place, ...]:
-        return await gopls_symbols.references(self._session, symbol)
+        with _understood():
+            return await gopls_symbols.references(self._session, symbol)
 
     async def rename(self, symbol: Symbol, to: str) -> tuple[FileEdit, ...]:
-        return await gopls_symbols.rename(self._session, symbol, to)
+        with _understood():
+            return await gopls_symbols.rename(self._session, symbol, to)
 
     async def close(self) -> None:
         await self._session.close()

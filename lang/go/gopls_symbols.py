@@ -160,7 +160,10 @@ async def find(session: Session, name: str) -> tuple[Symbol, ...]:
     # `$` in gopls' query language: the name ends so, exactly.
     ending = wanted.rpartition("/")[2].partition(".")[2] if "/" in wanted else wanted
     query = f"{ending}$" if "." in ending else f".{ending}$"
-    found = await session.server.request(types.WORKSPACE_SYMBOL, types.WorkspaceSymbolParams(query=query))
+    try:
+        found = await session.server.request(types.WORKSPACE_SYMBOL, types.WorkspaceSymbolParams(query=query))
+    except lsp.Refused:
+        return ()
     called = [one for one in _listed(found) if isinstance(one, types.SymbolInformation) and _is_called(one, wanted)]
     return tuple(await asyncio.gather(*(_found(session, one) for one in called[:_FOUND])))
 

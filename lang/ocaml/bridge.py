@@ -32,7 +32,7 @@ def packed(value: Sexp) -> bytes:
 
 
 def unpacked(stream: BinaryIO) -> Sexp | None:
-    """Read a canonical S-expression; None for a closing parenthesis. Raises EOFError."""
+    """Read a canonical S-expression; None for a closing parenthesis. Raises EOFError, RecursionError."""
     byte = stream.read(1)
     if byte == b"(":
         items: list[Sexp] = []
@@ -44,7 +44,7 @@ def unpacked(stream: BinaryIO) -> Sexp | None:
     size = b""
     while byte.isdigit():
         size, byte = size + byte, stream.read(1)
-    if byte != b":" or not size:
+    if byte != b":" or not 0 < len(size) < 10:
         raise EOFError
     atom = stream.read(int(size))
     if len(atom) < int(size):
@@ -102,7 +102,7 @@ def _listen(stream: BinaryIO, dune: subprocess.Popen[bytes], idle: threading.Eve
             if identity not in ("", "initialize"):
                 _say(identity, outcome)
                 idle.set()
-    except (EOFError, OSError, ValueError):
+    except (EOFError, OSError, ValueError, RecursionError):
         dune.kill()
         os._exit(1)
 

@@ -10,6 +10,7 @@ import pytest
 from fuzzing import explained, fuzz, texts
 from hypothesis import strategies as st
 
+from agent.hosts import parse_pattern
 from lang.analysis import Place
 from lang.base import BuildReport, Documentation, Language, Project, StepOutput, Survey, TestReport
 from lang.go import Go, messages, printed
@@ -17,6 +18,7 @@ from lang.go import exports as go_exports
 from lang.names import parse as parse_name
 from lang.ocaml import OCaml, installing, sexp, signature, trace
 from lang.ocaml.frames import Own
+from lang.registries import registry
 from tools.blocks import BlockError, parse_blocks
 from tools.edits import Edit, EditFailed, apply_edits
 from tools.hunks import apply_hunks
@@ -103,6 +105,22 @@ def test_pages_of_ocaml(request: pytest.FixtureRequest) -> None:
         parse_name(text)
 
     fuzz(request, texts([*recorded("ocaml"), events * 3, '(lang dune 3.17)\n(name "x")\n']), check, inputs=400)
+
+
+def test_hosts_and_addresses(request: pytest.FixtureRequest) -> None:
+    def check(text: str) -> None:
+        try:
+            pattern = parse_pattern(text)
+        except ValueError as error:
+            explained(error)
+        else:
+            assert parse_pattern(str(pattern)) == pattern
+            pattern.covers(pattern.host, 443)
+        found = registry(text)
+        assert found is None or (found.host and 0 < found.port < 1 << 16)
+
+    seeds = ["*.example.com:8443", "[2001:db8::1]:80", "1.2.3.4", "http://u:p@example.org:3128/x", "git+https://é.fr"]
+    fuzz(request, st.one_of(texts(seeds), st.text(max_size=80)), check, inputs=600)
 
 
 PATCH = (
