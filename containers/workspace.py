@@ -6,15 +6,17 @@ objects from it and nothing else; commits are made by git inside the container (
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from containers.git import RepositoryError, git
 from containers.handover import BranchTaken, fetch_result
 from containers.overlay import overlay, through_link
+from containers.removal import remove_tree
 from containers.repository import (
     NotARepository,
     Repository,
@@ -85,14 +87,14 @@ def make_clone(
     try:
         path.mkdir(parents=True, exist_ok=True)
         # A container may be up around `path` already, and git believes what it finds in a repository.
-        with tempfile.TemporaryDirectory(prefix="clone-", dir=path.parent) as folder:
-            clone = _made(repository, Path(folder), branch, artefacts)
+        with _folder_beside(path) as folder:
+            clone = _made(repository, folder, branch, artefacts)
             if owner:
-                _give_to(Path(folder), *owner)
+                _give_to(folder, *owner)
                 os.chown(path, *owner)
             # What is only half there has no `.git` yet.
             for name in sorted(os.listdir(folder), key=lambda name: name == ".git"):
-                os.rename(os.path.join(folder, name), path / name)
+                (folder / name).rename(path / name)
     except OSError as error:
         culprit = error.filename or path
         raise RepositoryError(f"the clone can't be made: {error.strerror or error}: {culprit}") from error
@@ -128,8 +130,8 @@ def remake_clone(
             raise RepositoryError(f"{repository.root} hasn't got the commit {needed[:12]} any more")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="clone-", dir=path.parent) as folder:
-            part = Path(folder, "clone")
+        with _folder_beside(path) as folder:
+            part = folder / "clone"
             part.mkdir()
             _refill(repository, part, branch, base, commit, artefacts)
             if owner:
@@ -233,6 +235,20 @@ def _commit(repository: Repository, path: Path) -> str:
 
 def _give_to(path: Path, uid: int, gid: int) -> None:
     os.chown(path, uid, gid)
-    for folder, folders, files in os.walk(path):
-        for name in (*folders, *files):
-            os.chown(os.path.join(folder, name), uid, gid, follow_symlinks=False)
+    ahead = [os.fspath(path)]  # folders may be nested deeper than Python recurses
+    while ahead:
+        with os.scandir(ahead.pop()) as entries:
+            for entry in entries:
+                os.chown(entry.path, uid, gid, follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False):
+                    ahead.append(entry.path)
+
+
+@contextlib.contextmanager
+def _folder_beside(path: Path) -> Generator[Path]:
+    """Make a folder that only this user looks into, and remove it with whatever is in it then. Raises OSError."""
+    folder = Path(tempfile.mkdtemp(prefix="clone-", dir=path.parent))
+    try:
+        yield folder
+    finally:
+        remove_tree(folder)

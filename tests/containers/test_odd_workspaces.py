@@ -52,6 +52,21 @@ def test_a_path_longer_than_the_system_s_longest_stays_behind(checkout: Path, tm
         assert remove_tree(checkout / name)
 
 
+def test_folders_nested_deeper_than_python_recurses(checkout: Path, tmp_path: Path) -> None:
+    blob = git(checkout, "rev-parse", "HEAD:README")
+    git(checkout, "update-index", "--add", "--cacheinfo", f"100644,{blob},{'a/' * 1500}deepest")
+    git(checkout, "commit", "-q", "-m", "deep")
+    session = tmp_path / "session"
+    try:
+        git(checkout, "checkout", "-q", "--", ".")
+        clone = make_clone(find_repository(checkout), session / "workspace", BRANCH, (os.geteuid(), os.getegid()))
+        assert (clone.path / ("a/" * 1500) / "deepest").read_bytes() == (checkout / "README").read_bytes()
+        assert os.listdir(session) == ["workspace"]
+    finally:  # too deep for pytest's own cleaning
+        assert remove_tree(session)
+        assert remove_tree(checkout / "a")
+
+
 def test_names_that_no_repository_holds_stay_behind_and_are_told(checkout: Path, tmp_path: Path) -> None:
     for name in ("git~1", "\x1b[2J.GIT", "a/.gIt "):
         write(checkout, name, "x")
