@@ -113,6 +113,7 @@ class Limits:
         self.file_systems: Sequence[FileSystem] = tuple(_file_systems())
         self.writable: Sequence[str] = WRITABLE
         self.allowed = self.disk
+        self.tolerated = 0
         self.looked = time.monotonic()
         self.survey: Survey | None = None
 
@@ -141,7 +142,7 @@ class Limits:
             bound = f"; the container may use {amount(self.memory)}" if self.memory else ""
             return f"killed: out of memory{bound}"
         bound = f"{self.processes} processes and threads at once" if self.processes else "processes"
-        return f"limit: {bound}; what the command left running was killed"
+        return f"limit: {bound}; what commands have left running was killed"
 
     # The disk
 
@@ -194,7 +195,11 @@ class Limits:
         # Over it once, a session may still delete, and then write a little.
         self.allowed = grown + max(NOTICEABLE_BYTES, limit - written)
         if written < limit:
+            self.tolerated = 0
             return ""
+        if written < self.tolerated:
+            return ""  # others have written: a session that clears up is not to be stopped
+        self.tolerated = written + NOTICEABLE_BYTES
         return f"killed: this session has written {amount(written)} to disk and may {amount(limit)}: delete files"
 
 

@@ -322,10 +322,8 @@ class Supervisor:
         alone = not any(other.bounded and not other.reported for other in self.jobs.values())
         if not job.limit and (verdict := self.limits.verdict(job.exit_code, job.counts, alone=alone)):
             job.limit, job.note = verdict
-        if job.limit == "processes":  # what is still there would leave no room for the next command either
-            self.kill(job)
-            if job.exit_code == 126:
-                self.end_background()
+        if job.limit == "processes":  # an earlier one's bomb perhaps: no command would have room while it is there
+            self.end_background()
         code = 124 if job.limit == "time" else job.exit_code
         self.link.tell(EXIT, job.number, {"code": code, "limit": job.limit, "note": job.note, "seconds": seconds})
         job.close_save()
