@@ -17,7 +17,7 @@ from containers.engine import EngineFacts, engine_facts, ran_out_of_memory, requ
 from containers.forks import Fork, Origin, settle
 from containers.gate import Gate
 from containers.labels import REPOSITORY, labels
-from containers.layers import engine_mounts, remove_by_engine
+from containers.layers import as_root, engine_mounts, remove_by_engine
 from containers.limits import CPU_SHARES, DEFAULT_DISK_BYTES, Inside, Memory, memory_limit, shared_memory
 from containers.promises import unkept
 from containers.seccomp import filters_variable
@@ -351,9 +351,9 @@ def _own_cache(client: docker.DockerClient, spec: DockerSpec, uid: int, gid: int
     try:
         client.containers.run(
             spec.image,
-            ["chown", f"{uid}:{gid}", CACHE],
-            user="0:0",
-            network_mode="none",
+            [f"{uid}:{gid}", CACHE],
+            entrypoint=["chown"],
+            **as_root("CHOWN"),
             volumes=mount,
             labels=labels("session"),
             remove=True,

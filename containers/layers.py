@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from containers.base import ContainerUnavailable
 from containers.forks import ORIGIN, Fork, Layers, remove_folders
@@ -51,6 +51,18 @@ def _volume(target: str, layers: Layers, fork: Fork) -> docker.types.Mount:
     return Mount(target, None, type="volume", no_copy=True, labels=labels("fork"), driver_config=driver)
 
 
+def as_root(*capabilities: str) -> dict[str, Any]:
+    """Return the options of a container for one command of the harness's own as root: it can do no more than that."""
+    return {
+        "user": "0:0",
+        "network_mode": "none",
+        "cap_drop": ["ALL"],
+        "cap_add": list(capabilities),
+        "security_opt": ["no-new-privileges"],
+        "healthcheck": {"test": ["NONE"]},
+    }
+
+
 def remove_by_engine(client: docker.DockerClient, image: str, folders: Sequence[Path]) -> None:
     """Remove forks' folders in which overlayfs has left what is the engine's root's. Raises nothing."""
     import docker.errors
@@ -60,9 +72,9 @@ def remove_by_engine(client: docker.DockerClient, image: str, folders: Sequence[
         with contextlib.suppress(docker.errors.DockerException, OSError):
             client.containers.run(
                 image,
-                ["rm", "-rf", "/fork/workspace/work", "/fork/cache/work"],
-                user="0:0",
-                network_mode="none",
+                ["-rf", "/fork/workspace/work", "/fork/cache/work"],
+                entrypoint=["rm"],
+                **as_root("DAC_OVERRIDE", "FOWNER"),
                 mounts=[Mount("/fork", str(folder), type="bind")],
                 labels=labels("fork"),
                 remove=True,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from containers.docker import connect
+from containers.layers import as_root
 from containers.removal import remove_tree
 
 
@@ -82,3 +86,11 @@ def test_files_and_what_is_not_there(tmp_path: Path) -> None:
 def test_what_is_still_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert not remove_tree(Path())  # rm never removes the folder that it is in
+
+
+def test_the_harness_as_root_in_an_engine_can_do_what_it_has_to_and_no_more(image: str) -> None:
+    with contextlib.closing(connect()) as client:
+        argv = ["-hE", "^(CapEff|CapBnd|NoNewPrivs)", "/proc/self/status"]
+        run: Any = client.containers.run  # its stubs leave the options open
+        told: bytes = run(image, argv, entrypoint=["grep"], remove=True, **as_root("CHOWN"))
+    assert told.decode().split() == ["CapEff:", "0" * 15 + "1", "CapBnd:", "0" * 15 + "1", "NoNewPrivs:", "1"]
