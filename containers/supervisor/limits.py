@@ -113,7 +113,7 @@ class Limits:
         self.file_systems: Sequence[FileSystem] = tuple(_file_systems())
         self.writable: Sequence[str] = WRITABLE
         self.allowed = self.disk
-        self.tolerated = 0
+        self.tolerated = self.disk or 0  # what this session may have written; 0: to be known by the next count
         self.looked = time.monotonic()
         self.survey: Survey | None = None
 
@@ -192,14 +192,16 @@ class Limits:
             )
         grown = sum(one.used - one.used_at_first for one in self.file_systems)
         limit = self.disk or 0
-        # Over it once, a session may still delete, and then write a little.
+        # Over it once, a session may still delete, and then write a little, however much others do:
+        # one that clears up is not to be stopped.
         self.allowed = grown + max(NOTICEABLE_BYTES, limit - written)
         if written < limit:
-            self.tolerated = 0
-            return ""
+            self.tolerated = limit
+        elif not self.tolerated:  # the first count without what was killed, which wrote while it was counted
+            self.tolerated = written + NOTICEABLE_BYTES
         if written < self.tolerated:
-            return ""  # others have written: a session that clears up is not to be stopped
-        self.tolerated = written + NOTICEABLE_BYTES
+            return ""
+        self.tolerated = 0
         return f"killed: this session has written {amount(written)} to disk and may {amount(limit)}: delete files"
 
 

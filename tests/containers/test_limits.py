@@ -88,6 +88,18 @@ def test_a_session_that_wrote_more_than_it_may(own: Limits, disk: Disk, tmp_path
     assert own.look() is None, "it may still delete what it wrote"
 
 
+def test_a_session_over_its_limit_may_go_on_while_only_others_write(own: Limits, disk: Disk, tmp_path: Path) -> None:
+    fill(tmp_path / "large", 210 << 20)
+    disk.left -= 250 << 20
+    assert surveyed(own)
+    for _ in range(3):
+        disk.left -= 100 << 20
+        assert surveyed(own) == ""
+    fill(tmp_path / "more", 70 << 20)
+    disk.left -= 100 << 20
+    assert surveyed(own) == "killed: this session has written 280.0 MiB to disk and may 200.0 MiB: delete files"
+
+
 def test_others_that_write_much(own: Limits, disk: Disk) -> None:
     disk.left -= 5 * GIB
     assert surveyed(own) == ""
