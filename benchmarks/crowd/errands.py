@@ -76,7 +76,7 @@ class Nasty:
 NASTY: Sequence[Nasty] = (
     Nasty(
         name="fork bomb",
-        command="b() { b | b & }; b",
+        command="b() { b | b & }; b; sleep 3",
         told="limit: 300 processes and threads at once",
         settings={"BACTRIAN_PIDS": "300"},
     ),
