@@ -11,6 +11,7 @@ from lang.dependencies import UNCHECKED, Addition, Dependencies, NotAdded, Wante
 from tools.base import ToolContext, ToolError, ToolResult, ToolSpec
 from tools.bench import ContainerBench
 from tools.dependencies import clear, put, shown, texts
+from tools.system_packages import advice
 from tools.text import brief
 from tools.tree import files, projects
 
@@ -112,10 +113,7 @@ def _refusal(name: str, targets: Sequence[_Target], failures: Mapping[str, NotAd
     lines = [f"{titles[key]}: {each}" if len(telling) > 1 else str(each) for key, each in telling.items()]
     lacks = " ".join(package for each in telling.values() for package in each.lacks)
     if lacks:
-        lines.append(
-            "A session can't install them. The repository's .bactrian/Dockerfile can (`ARG BASE`, `FROM ${BASE}`): "
-            f"RUN apt-get update && apt-get install -y {lacks}"
-        )
+        lines.append(advice(lacks))
     return "\n".join([f"{name} was not added, and no build file changed.", *lines])
 
 

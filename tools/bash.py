@@ -8,6 +8,7 @@ from typing import Any
 
 from containers.base import ExecResult
 from tools.base import ToolContext, ToolResult, ToolSpec
+from tools.system_packages import advice, wants_system_package
 from tools.text import brief, clean, clip
 
 LIMIT_BYTES = 16_000
@@ -44,6 +45,7 @@ class Bash:
 
     def __init__(self) -> None:
         self._numbers = count(1)
+        self._advised = False
 
     def summary(self, arguments: Mapping[str, Any]) -> str:
         return brief(arguments["command"])
@@ -60,10 +62,17 @@ class Bash:
             save_to=kept,
             on_output=context.on_output,
         )
-        return ToolResult(content=_report(result, kept), display=_outcome(result))
+        return ToolResult(content=_report(result, kept, self._advice(result)), display=_outcome(result))
+
+    def _advice(self, result: ExecResult) -> str:
+        """What to do where a system package is missing; told once, as it does not change."""
+        if self._advised or not wants_system_package(result.stdout.text()):
+            return ""
+        self._advised = True
+        return advice()
 
 
-def _report(result: ExecResult, kept: str) -> str:
+def _report(result: ExecResult, kept: str, remark: str) -> str:
     whole = clean(result.stdout.text())
     shown = clip(whole, LIMIT_BYTES)
     parts = [shown.rstrip("\n")]
@@ -76,6 +85,8 @@ def _report(result: ExecResult, kept: str) -> str:
         )
     elif result.limit:
         parts.append(f"[{result.limit_note}]")
+    if remark:
+        parts.append(f"[{remark}]")
     if result.exit_code and not result.timed_out:
         parts.append(f"[exit code {result.exit_code}]")
     return "\n".join(part for part in parts if part) or "[no output, exit code 0]"
