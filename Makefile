@@ -3,6 +3,7 @@
 
 VENV := .venv
 RUN := $(VENV)/bin
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 demo: ## Run the main job: a Go package and an OCaml package, written, mended and handed over as branches.
 	@sh .ci/prepare demo
@@ -11,7 +12,7 @@ demo: ## Run the main job: a Go package and an OCaml package, written, mended an
 test: ## Install what is missing, start a Docker engine where root has none, run every check and test.
 	@sh .ci/prepare test
 	@$(MAKE) --no-print-directory lint types
-	@$(RUN)/pytest
+	@$(RUN)/pytest $(SIDE_BY_SIDE)
 
 fuzz: ## Try ten times as many inputs on what reads untrusted bytes as the tests do, never the same ones.
 	@sh .ci/prepare test
@@ -26,7 +27,7 @@ bench: ## Print the figures.
 	@$(RUN)/python -m benchmarks
 
 check: lint types
-	@$(RUN)/pytest
+	@$(RUN)/pytest $(SIDE_BY_SIDE)
 
 lint:
 	@$(RUN)/ruff check .

@@ -21,6 +21,8 @@ from containers.images import ensure_image
 from containers.recipe import recipe
 from containers.rootfs import ensure_rootfs
 
+pytest_plugins = ["summaries"]
+
 _Made = TypeVar("_Made")
 
 REGISTRIES = ("proxy.golang.org", "sum.golang.org")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from records import recorded
 
 from agent.codec import schema
 from agent.config import locations
@@ -110,9 +109,3 @@ def git(folder: Path, *arguments: str) -> str:
     identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
     argv = ["git", *identity, "-C", str(folder), *arguments]
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell how sessions side by side fared."""
-    for told in recorded(terminalreporter, "load"):
-        terminalreporter.write_sep("-", told)

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from escapes import Outside
-from records import recorded
 
 from containers.base import Container
 from containers.bubblewrap import BubblewrapContainer, BubblewrapSpec
@@ -60,13 +59,3 @@ async def cell(
         started = await start(outside.workspace)
     async with started:
         yield started
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell how many attempts there were, and which got out."""
-    attempts = [tuple(each) for each in recorded(terminalreporter, "escape")]
-    if attempts:
-        successes = [name for name, evidence in attempts if evidence]
-        terminalreporter.write_sep("-", f"escape attempts {len(attempts)}, successes {len(successes)}")
-        for name in sorted(successes):
-            terminalreporter.write_line(f"  {name}")

@@ -10,7 +10,6 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from records import recorded
 from scenes import Theatre
 from victims import Victims
 
@@ -47,16 +46,3 @@ def _theatre(folder: Path, container: str = "bubblewrap") -> Generator[Theatre]:
         base.unlink()
     if container == "docker":
         subprocess.run(["docker", "volume", "rm", "-f", f"{VOLUME}{name}"], check=False, capture_output=True)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell how many faults there were, and what each has lost or leaked."""
-    found = [*recorded(terminalreporter, "fault")]
-    if not found:
-        return
-    lost = sum(len(lost) for _, lost, _ in found)
-    leaked = sum(len(leaked) for _, _, leaked in found)
-    terminalreporter.write_sep("-", f"faults injected {len(found)}, lost {lost}, leaked {leaked}")
-    for name, lost, leaked in found:
-        for what in [*(f"lost: {one}" for one in lost), *(f"leaked: {one}" for one in leaked)]:
-            terminalreporter.write_line(f"  {name} {what}")

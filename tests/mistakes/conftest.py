@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from first_feedback import Desk
-from mistakes import LANGUAGES, Score
-from records import recorded
 
 from containers.docker import session_user
 
@@ -23,18 +21,3 @@ async def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     os.chown(workspace, *session_user())
     async with await start(workspace) as container, Desk.opened(container, workspace) as opened:
         yield opened
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell for how many mistakes the first feedback sufficed, and list those that fall short."""
-    scores = {language: Score() for language in LANGUAGES}
-    for language, name, lacking in recorded(terminalreporter, "mistake"):
-        scores[language].add(name, lacking)
-    for language, score in scores.items():
-        if not score.judged:
-            continue
-        sufficient = score.judged - len(score.short)
-        told = f"{language}: first feedback suffices for {sufficient} of {score.judged} mistakes ({score.share:.0%})"
-        terminalreporter.write_sep("-", told)
-        for name, lacking in sorted(score.short.items()):
-            terminalreporter.write_line(f"  {name} lacks: {'; '.join(lacking)}")
