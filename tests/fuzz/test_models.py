@@ -168,7 +168,7 @@ def test_streams_of_odd_events(request: pytest.FixtureRequest, name: str) -> Non
     vendor = VENDORS[name]
     seeds = [events(stream) for stream in vendor.streams()]
     with asked(vendor) as check:
-        fuzz(request, altered(seeds).map(as_stream).map(streamed), check, inputs=120)
+        fuzz(request, altered(seeds).map(as_stream).map(streamed), check, inputs=80)
 
 
 @every_vendor
