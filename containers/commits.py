@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from containers.base import WORKSPACE, Container
@@ -75,18 +76,26 @@ echo "$commit"
 """
 )
 
-# A shared clone is a repository of its own, but for objects; submodules are filled from the workspace's.
+# A shared clone is a repository of its own, but for objects; submodules are filled from the workspace's. Commands may
+# have been in the folder: its repository is made anew, every file is compared with what it is to be, and what git
+# ignores stays only where it is known to be a build. Configuration of the home does not count.
 _LAY_OUT = r"""
 set -euo pipefail
+git() { command git -c core.hooksPath=/dev/null -c core.attributesFile=/dev/null -c core.excludesFile=/dev/null "$@"; }
+kept=("${@:4}")
 lay_out() {
     local fresh=
-    if ! { [ -d "$3/.git" ] && git -C "$3" cat-file -e "$2" && git -C "$3" clean -qfd; } 2>/dev/null; then
-        rm -rf "$3"
-        git clone --quiet --shared --no-checkout --template= "$1" "$3" 2>/dev/null
-        fresh=yes
-    fi
-    if [ -e "$1/.git/info/exclude" ]; then mkdir -p "$3/.git/info"; cp "$1/.git/info/exclude" "$3/.git/info/"; fi
-    git -C "$3" -c core.hooksPath=/dev/null -c advice.detachedHead=false checkout --quiet --force --detach "$2"
+    rm -rf "$3.bactrian"
+    git clone --quiet --shared --no-checkout --template= "$1" "$3.bactrian" 2>/dev/null
+    if [ -d "$3" ] && [ ! -L "$3" ]; then rm -rf "$3/.git"; else rm -rf "$3"; mkdir "$3"; fresh=yes; fi
+    mv -T "$3.bactrian/.git" "$3/.git"
+    rmdir "$3.bactrian"
+    mkdir -p "$3/.git/info"
+    printf '%s\n' "${kept[@]}" >"$3/.git/info/exclude"
+    git -C "$3" read-tree "$2"
+    git -C "$3" update-index -q --really-refresh >/dev/null || true
+    git -C "$3" -c advice.detachedHead=false checkout --quiet --force --detach "$2"
+    [ -n "$fresh" ] || git -C "$3" clean -qffdx "${kept[@]/#/--exclude=}"
     # The same times wherever a tree is laid out: tools remember tests by the times of the files that they read.
     if [ -n "$fresh" ]; then
         git -C "$3" ls-files -z | (cd "$3" && xargs -0r touch --no-create --no-dereference -d @1000000000 --)
@@ -105,6 +114,8 @@ if [ -n "$2" ] && [ "$(git -C "$1" cat-file -t "$2")" = tree ]; then
 fi
 if [ -n "$commit" ]; then lay_out "$1" "$commit" "$3"; else rm -rf "$3"; git init --quiet --template= "$3"; fi
 """
+_OWN_SETTINGS = {"GIT_CONFIG_GLOBAL": "/dev/null"}
+"""What commands have set for the home, in this session or an earlier one, does not steer the harness."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,16 +192,17 @@ async def tree_of(container: Container, commit: str) -> str:
     return (await _git(container, "rev-parse", "--verify", f"{commit}^{{tree}}")).strip()
 
 
-async def lay_out_tree(container: Container, commit: str, folder: str) -> None:
+async def lay_out_tree(container: Container, commit: str, folder: str, kept: Sequence[str] = ()) -> None:
     """Write the files of a commit, or of a tree, to `folder` in the container as a repository of its own.
 
-    No name stands for no files. A folder that holds an earlier tree is brought up to date; what git ignores in it
-    (builds) stays. Submodules come as they were recorded, as far as the workspace has them.
+    No name stands for no files. A folder that holds an earlier tree is brought up to date whatever commands have done
+    to it; only what the patterns `kept` name (builds) stays. Submodules come as they were recorded, as far as the
+    workspace has them.
 
     Raises RepositoryError, ContainerDied.
     """
-    argv = ["bash", "-c", _LAY_OUT, "lay-out", WORKSPACE, commit, folder]
-    result = await container.exec(argv, timeout_s=_TIMEOUT_S)
+    argv = ["bash", "-c", _LAY_OUT, "lay-out", WORKSPACE, commit, folder, *kept]
+    result = await container.exec(argv, env=_OWN_SETTINGS, timeout_s=_TIMEOUT_S)
     if result.exit_code:
         raise RepositoryError(f"the base can't be laid out: {reason(result.stderr.text()) or result.exit_code}")
 
@@ -213,7 +225,7 @@ async def dirty_submodules(container: Container, commit: str) -> tuple[str, ...]
 async def _script(
     container: Container, script: str, base: str, stdin: bytes = b"", env: dict[str, str] | None = None
 ) -> str:
-    variables = {"WORKSPACE": WORKSPACE, **(env or {})}
+    variables = {"WORKSPACE": WORKSPACE, **_OWN_SETTINGS, **(env or {})}
     argv = ["bash", "-c", script, "work", base]
     result = await container.exec(argv, env=variables, stdin=stdin, timeout_s=_TIMEOUT_S)
     if result.exit_code:
@@ -224,7 +236,7 @@ async def _script(
 
 async def _git(container: Container, *arguments: str) -> str:
     argv = ["git", f"--git-dir={WORKSPACE}/.git", f"--work-tree={WORKSPACE}", "-c", "core.fsmonitor=false", *arguments]
-    result = await container.exec(argv, limit_bytes=_LIMIT_BYTES, timeout_s=_TIMEOUT_S)
+    result = await container.exec(argv, env=_OWN_SETTINGS, limit_bytes=_LIMIT_BYTES, timeout_s=_TIMEOUT_S)
     if result.exit_code:
         why = result.limit_note or reason(result.stderr.text()) or f"exit code {result.exit_code}"
         raise RepositoryError(f"git {arguments[0]} in the container: {why}")

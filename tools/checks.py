@@ -130,7 +130,7 @@ class Checks:
         """
         async with self._lock:
             tree = await work_tree(self.container, self.base_commit)
-            await lay_out_tree(self.container, tree, WORK_FOLDER)
+            await self._lay_out(self.container, tree, WORK_FOLDER)
             changes = await compare(self.container, self.base_commit, tree)
             scopes = await self._scopes(packages, changes, whole=whole)
             report = await run_check(
@@ -153,6 +153,10 @@ class Checks:
             scopes=scopes,
             base_known=base is not None,
         )
+
+    async def _lay_out(self, container: Container, tree: str, folder: str) -> None:
+        builds = [pattern for language in self.languages for pattern in language.artefacts]
+        await lay_out_tree(container, tree, folder, builds)
 
     async def _scopes(self, packages: Sequence[str], changes: TreeDifference, *, whole: bool) -> dict[Project, Scope]:
         found = await projects(self.container, self.languages, WORK_FOLDER)
@@ -196,11 +200,11 @@ class Checks:
             # What it compiles is there for the work: else the first whole check takes ten times as long.
             fork = await self.container.fork(own_caches=False)
         except ContainerUnavailable:  # no room for a second one: beside the work, then
-            await lay_out_tree(self.container, self.base_commit, BASE_FOLDER)
+            await self._lay_out(self.container, self.base_commit, BASE_FOLDER)
             return await run_check(self.container, self.languages, root=BASE_FOLDER, label="base")
         async with fork:
             try:
-                await lay_out_tree(fork, self.base_commit, WORK_FOLDER)
+                await self._lay_out(fork, self.base_commit, WORK_FOLDER)
                 return await run_check(fork, self.languages, root=WORK_FOLDER, label="base")
             except ContainerDied:  # the base's tests ate all the memory, say: that much is known of it
                 return _EMPTY

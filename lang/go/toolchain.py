@@ -19,6 +19,7 @@ TEST_TIMEOUT_S = 240
 
 _ENVIRONMENT: Mapping[str, str] = MappingProxyType(
     {
+        "GOENV": "off",  # `go env -w` would hold for the harness's own checks, in later sessions too
         "GOFLAGS": "-buildvcs=false",
         "GOTOOLCHAIN": "local",
         "GOTELEMETRY": "off",

@@ -265,7 +265,7 @@ async def test_the_base_is_laid_out_in_full(container: Container, checkout: Path
     commit(checkout, "attributes")
     clone = make_clone(find_repository(checkout), workspace, BRANCH, session_user(), artefacts=("_build/",))
     await run(container, "echo changed > README; git rm -q version; mkdir -p /tmp/base/left; touch /tmp/base/left/over")
-    await lay_out_tree(container, clone.base, "/tmp/base")
+    await lay_out_tree(container, clone.base, "/tmp/base", ("_build/",))
     listed = await run(container, "mkdir _build; touch _build/x; git ls-files -co --exclude-standard", "/tmp/base")
     assert set(listed.split()) == tracked(checkout)
     assert await run(container, "cat README version", "/tmp/base") == "one\n$Format:%H$\n"
