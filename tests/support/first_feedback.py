@@ -19,6 +19,9 @@ from tools.checks import Checks
 from tools.review import Review
 
 
+_START_S = 60.0
+
+
 @dataclass(frozen=True, slots=True)
 class Bases:
     """Keeps the checks of bases for one run: many mistakes begin with the same project."""
@@ -53,6 +56,7 @@ class Desk:
     async def first_feedback(self, mistake: Mistake) -> str:
         """Lay the project out, make the edit and return what comes back with it."""
         await self.analyses.changed(lay_out(mistake, self.workspace))
+        await self.analyses.symbols(patience_s=_START_S)  # what is said while one still starts is less
         checks = Checks(container=self.container, languages=languages(), base_commit=self._head(), store=self.bases)
         review = Review(container=self.container, analyses=self.analyses, checks=checks)
         await review.start()
