@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent.redacted import redacted
 from agent.redaction import Redactor
+from containers.private_folder import make_private
 from tools.check_report import CheckReport
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class BaseFolder:
         """Keep a report without secrets, and drop those that are too old."""
         path = self._path(key)
         with contextlib.suppress(OSError):
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.folder)
             for old in self.folder.glob("*.json"):
                 if time.time() - old.stat().st_mtime > KEPT_S:
                     old.unlink(missing_ok=True)

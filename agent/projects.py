@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from agent.errors import UserError
 from containers.caches import repository_caches
+from containers.private_folder import make_private
 
 _VERSION = 1
 
@@ -69,7 +70,7 @@ class Projects:
         """
         path = self._path(repository)
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self.folder)
             with _alone(path.with_suffix(".lock")):
                 changed = change(self.load(repository))
                 _replace(path, _encode(changed, repository_caches(repository)))

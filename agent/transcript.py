@@ -25,6 +25,7 @@ from agent.events import (
     WorkSaved,
 )
 from agent.messages import Message, join, without_thinking
+from containers.private_folder import make_private
 
 _DURABLE = (
     SessionOpened,
@@ -62,7 +63,7 @@ class TranscriptWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # the clone will lie there too
+            make_private(path.parent)  # the clone will lie there too
             self._lock = _lock(path)
             try:
                 _cut(path)

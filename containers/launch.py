@@ -16,6 +16,7 @@ from containers.bubblewrap import BubblewrapContainer, BubblewrapSpec
 from containers.caches import FOLDER, VOLUME, Caches, repository_caches, session_caches
 from containers.gate import Gate
 from containers.limits import DEFAULT_DISK_BYTES, Memory
+from containers.private_folder import make_private
 from containers.recipe import recipe
 from containers.uses import begin_use
 
@@ -136,7 +137,7 @@ async def _bubblewrap(spec: LaunchSpec, progress: Callable[[str], None]) -> Cont
     if root:
         await asyncio.to_thread(_use, spec, f"rootfs/{root.name}")
     try:
-        cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(cache.parent)
         cache.mkdir(exist_ok=True)
         if whom := clone_owner():
             os.chown(cache, *whom)

@@ -74,7 +74,12 @@ def _take_file(folder: int, name: str, target: Path) -> None:
         raise
     except (OSError, NotImplementedError):  # another file system or user, or a system without such links
         with open(os.open(name, _FILE, dir_fd=folder), "rb") as source:
-            _require_file(os.fstat(source.fileno()), name)
+            about = os.fstat(source.fileno())
+            _require_file(about, name)
+            if (
+                about.st_size > shutil.disk_usage(target.parent).free // 2
+            ):  # one with holes may look as large as it likes
+                raise RepositoryError(f"the clone's objects/…/{name} is too large to be copied") from None
             with target.open("xb") as copy:
                 shutil.copyfileobj(source, copy, 1 << 20)
     _require_file(target.lstat(), name)

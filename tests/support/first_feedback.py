@@ -18,7 +18,6 @@ from tools.check_report import CheckReport
 from tools.checks import Checks
 from tools.review import Review
 
-
 _START_S = 60.0
 
 
