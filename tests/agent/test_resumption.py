@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from session_events import OPENED, STARTED
+from session_events import ended as session_ended
 
 from agent.codec import decode, encode
 from agent.events import (
@@ -13,9 +15,7 @@ from agent.events import (
     MessageAdded,
     RequestRetried,
     SessionFinished,
-    SessionOpened,
     SessionResumed,
-    SessionStarted,
     Stamp,
     Stamped,
     ToolFinished,
@@ -28,17 +28,6 @@ from agent.messages import Message, Part, Text, Thinking, ToolAnswer, ToolCall, 
 from agent.resumption import INTERRUPTED, UNDONE, Past, hindrance, note
 from tools.base import Change
 
-OPENED = SessionOpened(task="greet", model="a/b", repository="/r")
-STARTED = SessionStarted(
-    task="greet",
-    model="a/b",
-    container="docker 1",
-    repository="/r",
-    base="b0",
-    branch="bactrian/greet",
-    languages=("go",),
-    seconds=1,
-)
 RESUMED = SessionResumed(
     reason="it was killed",
     more="",
@@ -76,20 +65,7 @@ def ended(number: int, content: str = "Created x.") -> ToolFinished:
 
 def finished(status: str = "red") -> SessionFinished:
     assert status in ("red", "done")
-    return SessionFinished(
-        status="red" if status == "red" else "done",
-        reason="",
-        summary="",
-        branch="",
-        commit="",
-        turns=1,
-        requests=1,
-        usage=Usage(),
-        cost=None,
-        seconds=1,
-        verdict=(),
-        exit_code=3,
-    )
+    return session_ended("red" if status == "red" else "done", "")
 
 
 def test_calls_that_were_cut_off_are_told_apart() -> None:

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from session_events import ended
 
 from agent.errors import UserError
-from agent.events import Event, SessionFinished, SessionOpened, SessionStarted, Stamp, Stamped, Status, WorkSaved
-from agent.messages import Usage
+from agent.events import Event, SessionOpened, SessionStarted, Stamp, Stamped, WorkSaved
 from agent.sessions import choose, entries, find, left_behind, unfinished
 from agent.transcript import TranscriptWriter
 
@@ -30,23 +30,6 @@ def started() -> SessionStarted:
         branch="x/y",
         languages=("go",),
         seconds=1,
-    )
-
-
-def ended(status: Status) -> SessionFinished:
-    return SessionFinished(
-        status=status,
-        reason="because",
-        summary="",
-        branch="",
-        commit="",
-        turns=1,
-        requests=1,
-        usage=Usage(),
-        cost=None,
-        seconds=1,
-        verdict=(),
-        exit_code=1,
     )
 
 

@@ -12,36 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from greeting import FINISH, GO_MOD, GREET, TEST
+
 from containers.labels import OWNER
 
 BACTRIAN = str(Path(sys.executable).with_name("bactrian"))
-FILES = """
-[[turn.call]]
-name = "write_file"
-input = { path = "go.mod", content = "module example.com/greet\\n\\ngo 1.24\\n" }
-[[turn.call]]
-name = "write_file"
-input = { path = "greet.go", content = "package greet\\n\\nfunc Hello() string { return \\"hello\\" }\\n" }
-"""
-TEST = '''
-[[turn.call]]
-name = "write_file"
-[turn.call.input]
-path = "greet_test.go"
-content = """
-package greet
-
-import "testing"
-
-func TestHello(t *testing.T) {
-	if Hello() != "hello" {
-		t.Fatal(Hello())
-	}
-}
-"""
-'''
 SLEEP = '[[turn.call]]\nname = "bash"\ninput = { command = "sleep 300" }\n'
-FINISH = '[[turn.call]]\nname = "finish"\ninput = { summary = "Add a greeting." }\n'
 
 
 # A way to the engine that can be cut: the tests' own engine must live on.
@@ -102,7 +78,7 @@ def test_engine_that_dies_and_comes_back(
     assert image
     script = tmp_path / "model.toml"
     told = "['was interrupted while this was done', 'ended as failed']"
-    script.write_text(f"[[turn]]\n{FILES}{SLEEP}[[turn]]\nexpect = {told}\n{TEST}{FINISH}")
+    script.write_text(f"[[turn]]\n{GO_MOD}{GREET}{SLEEP}[[turn]]\nexpect = {told}\n{TEST}{FINISH}")
     socket, state = tmp_path / "engine.sock", Path(environment["BACTRIAN_STATE_DIR"])
     through = environment | {"DOCKER_HOST": f"unix://{socket}"}
     options = ["--json", "--repo", str(repository), "--model", f"scripted/{script}", "--container", "docker"]

@@ -12,39 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from greeting import FINISH, GO_MOD, GREET, TEST
 
 from agent.providers.loopback import Loopback, Refuse, Stall
 from agent.providers.script import parse
 from agent.transcript import recover
 
 BACTRIAN = str(Path(sys.executable).with_name("bactrian"))
-GO_FILES = """
-[[turn.call]]
-name = "write_file"
-input = { path = "go.mod", content = "module example.com/greet\\n\\ngo 1.24\\n" }
-[[turn.call]]
-name = "write_file"
-input = { path = "greet.go", content = "package greet\\n\\nfunc Hello() string { return \\"hello\\" }\\n" }
-"""
-GO_TEST = """
-[[turn.call]]
-name = "write_file"
-[turn.call.input]
-path = "greet_test.go"
-content = '''
-package greet
-
-import "testing"
-
-func TestHello(t *testing.T) {
-	if Hello() != "hello" {
-		t.Fatal(Hello())
-	}
-}
-'''
-"""
-FINISH = '[[turn.call]]\nname = "finish"\ninput = { summary = "Add a greeting." }\n'
-GREEN = f"[[turn]]\n{GO_FILES}{GO_TEST}{FINISH}"
+GREEN = f"[[turn]]\n{GO_MOD}{GREET}{TEST}{FINISH}"
 SLEEP = '[[turn]]\n[[turn.call]]\nname = "bash"\ninput = { command = "sleep 300 & setsid sleep 301 & sleep 302" }\n'
 
 
@@ -94,7 +69,8 @@ def test_branch_can_be_named_and_is_never_overwritten(run: Any, model: Any, repo
 
 def test_model_that_gives_up_is_3_with_the_work_on_the_branch(run: Any, model: Any, repository: Path) -> None:
     script = (
-        f"[[turn]]\n{GO_FILES}{FINISH}" + f"[[turn]]\nexpect=['no test ran: write tests of greet.go']\n{FINISH}" * 2
+        f"[[turn]]\n{GO_MOD}{GREET}{FINISH}"
+        + f"[[turn]]\nexpect=['no test ran: write tests of greet.go']\n{FINISH}" * 2
     )
     ended = run("--repo", repository, "--model", model(script), "--container", "bubblewrap", "add a greeting")
     assert ended.code == 3
@@ -122,7 +98,7 @@ def test_doing_nothing_is_not_done(run: Any, model: Any, repository: Path) -> No
 def test_limits_are_4_with_the_work_on_the_branch(
     limit: tuple[str, str], reason: str, run: Any, model: Any, repository: Path
 ) -> None:
-    script = f"[model]\ninput_price=1.0\noutput_price=1.0\n[[turn]]\n{GO_FILES}{SLEEP}"
+    script = f"[model]\ninput_price=1.0\noutput_price=1.0\n[[turn]]\n{GO_MOD}{GREET}{SLEEP}"
     ended = run("--repo", repository, "--model", model(script), "--container", "bubblewrap", *limit, "add a greeting")
     assert ended.code == 4, ended.stderr
     assert ended.last["status"] == "limit"
@@ -216,7 +192,7 @@ def sleepers() -> str:
 def test_signals_end_in_order(
     number: signal.Signals, code: int, container: str, environment: dict[str, str], model: Any, repository: Path
 ) -> None:
-    script = f"[[turn]]\n{GO_FILES}{SLEEP.removeprefix('[[turn]]')}"
+    script = f"[[turn]]\n{GO_MOD}{GREET}{SLEEP.removeprefix('[[turn]]')}"
     process = start(
         environment, "--repo", repository, "--model", model(script), "--container", container, "add a greeting"
     )
@@ -240,7 +216,7 @@ def test_signals_end_in_order(
 def test_killed_outright_leaves_a_transcript_and_no_process(
     environment: dict[str, str], model: Any, repository: Path
 ) -> None:
-    script = f"[[turn]]\n{GO_FILES}{SLEEP.removeprefix('[[turn]]')}"
+    script = f"[[turn]]\n{GO_MOD}{GREET}{SLEEP.removeprefix('[[turn]]')}"
     process = start(
         environment, "--repo", repository, "--model", model(script), "--container", "bubblewrap", "add a greeting"
     )
@@ -271,7 +247,9 @@ def test_killed_outright_leaves_a_transcript_and_no_process(
 
 
 def test_reader_that_goes_away_ends_the_run(environment: dict[str, str], model: Any, repository: Path) -> None:
-    script = f"[[turn]]\n{GO_FILES}" + "[[turn]]\n[[turn.call]]\nname='bash'\ninput={command='sleep 1; echo'}\n" * 90
+    script = (
+        f"[[turn]]\n{GO_MOD}{GREET}" + "[[turn]]\n[[turn.call]]\nname='bash'\ninput={command='sleep 1; echo'}\n" * 90
+    )
     process = start(environment, "--repo", repository, "--model", model(script), "--container", "bubblewrap", "carry")
     wait_for(process, "tool_started", "bash")
     assert process.stdout
@@ -350,8 +328,8 @@ def test_container_that_dies_is_started_again_once(
     container: str, environment: dict[str, str], model: Any, repository: Path
 ) -> None:
     told = "['was interrupted while this was done', 'has ended unexpectedly', 'what ran in the background']"
-    again = f"[[turn]]\nexpect = {told}\n{GO_TEST}" + SLEEP.removeprefix("[[turn]]")
-    script = f"[[turn]]\n{GO_FILES}{SLEEP.removeprefix('[[turn]]')}{again}"
+    again = f"[[turn]]\nexpect = {told}\n{TEST}" + SLEEP.removeprefix("[[turn]]")
+    script = f"[[turn]]\n{GO_MOD}{GREET}{SLEEP.removeprefix('[[turn]]')}{again}"
     process = start(
         environment, "--repo", repository, "--model", model(script), "--container", container, "add a greeting"
     )
@@ -377,7 +355,7 @@ def test_uncommitted_changes_come_along(run: Any, model: Any, repository: Path) 
     (repository / "notes.txt").write_text("mine")
     script = "[[turn]]\n[[turn.call]]\nname='read_file'\ninput={path='notes.txt'}\n[[turn]]\nexpect=['mine']\n"
     ended = run(
-        *("--repo", repository, "--model", model(script + GO_FILES + GO_TEST + FINISH)),
+        *("--repo", repository, "--model", model(script + GO_MOD + GREET + TEST + FINISH)),
         *("--container", "bubblewrap", "add a greeting"),
     )
     assert ended.code == 0, ended.stderr
@@ -421,7 +399,7 @@ name = "bash"
 input = { command = "go build ./... && echo builds here" }
 """
     answer = "[[turn]]\nexpect=['builds here', 'gen/gen.go is ignored by git']\n"
-    script = f"[[turn]]\n{GO_FILES}{GO_TEST}{hidden}{FINISH}{answer}"
+    script = f"[[turn]]\n{GO_MOD}{GREET}{TEST}{hidden}{FINISH}{answer}"
     ended = run(
         *("--repo", repository, "--model", model(script), "--container", "bubblewrap", "--max-turns", "2", "add it")
     )
@@ -443,7 +421,7 @@ def test_signal_while_the_work_is_brought_home_loses_nothing(
     environment: dict[str, str], model: Any, repository: Path
 ) -> None:
     process = start(
-        *(environment, "--repo", repository, "--model", model(f"[[turn]]\n{GO_FILES}{SLEEP}")),
+        *(environment, "--repo", repository, "--model", model(f"[[turn]]\n{GO_MOD}{GREET}{SLEEP}")),
         *("--container", "bubblewrap", "--max-turns", "1", "add a greeting"),
     )
     wait_for(process, "turn_finished")
@@ -498,7 +476,7 @@ def test_full_disk_ends_the_run_with_a_word(
     try:
         talk = "[[turn]]\n[[turn.call]]\nname='bash'\ninput={command='seq 10000'}\n" * 60
         ended = run(
-            *("--repo", repository, "--model", model(f"[[turn]]\n{GO_FILES}{talk}")),
+            *("--repo", repository, "--model", model(f"[[turn]]\n{GO_MOD}{GREET}{talk}")),
             *("--container", "bubblewrap", "add a greeting"),
         )
     finally:

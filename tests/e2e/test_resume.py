@@ -12,40 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from greeting import FINISH, GO_MOD, GREET, TEST
 
 from agent.transcript import recover
 from containers.labels import KIND
 
 BACTRIAN = str(Path(sys.executable).with_name("bactrian"))
-GO_MOD = """
-[[turn.call]]
-name = "write_file"
-input = { path = "go.mod", content = "module example.com/greet\\n\\ngo 1.24\\n" }
-"""
-GREET = """
-[[turn.call]]
-name = "write_file"
-input = { path = "greet.go", content = "package greet\\n\\nfunc Hello() string { return \\"hello\\" }\\n" }
-"""
-TEST = '''
-[[turn.call]]
-name = "write_file"
-[turn.call.input]
-path = "greet_test.go"
-content = """
-package greet
-
-import "testing"
-
-func TestHello(t *testing.T) {
-	if Hello() != "hello" {
-		t.Fatal(Hello())
-	}
-}
-"""
-'''
 SLEEP = '[[turn.call]]\nname = "bash"\ninput = { command = "touch .git/index.lock begun; sleep 300" }\n'
-FINISH = '[[turn.call]]\nname = "finish"\ninput = { summary = "Add a greeting." }\n'
 FIRST = f"[[turn]]\n{GO_MOD}[[turn]]\n{GREET}{SLEEP}{TEST}"
 
 

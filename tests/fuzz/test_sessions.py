@@ -10,14 +10,13 @@ from typing import Any, cast
 import pytest
 from fuzzing import altered, fuzz, mutated
 from hypothesis import strategies as st
+from session_events import OPENED, STARTED
 
 from agent.cli.sessions import show_list, show_one
 from agent.codec import encode
 from agent.events import (
     Event,
     MessageAdded,
-    SessionOpened,
-    SessionStarted,
     Stamp,
     Stamped,
     ToolFinished,
@@ -53,17 +52,8 @@ def answer(number: int) -> ToolAnswer:
 
 
 EVENTS: tuple[Event, ...] = (
-    SessionOpened(task="greet", model="a/b", repository="/r"),
-    SessionStarted(
-        task="greet",
-        model="a/b",
-        container="docker 1",
-        repository="/r",
-        base="b0",
-        branch="bactrian/greet",
-        languages=("go",),
-        seconds=1,
-    ),
+    OPENED,
+    STARTED,
     said("user", Text(text="# The task")),
     TurnStarted(turn=1),
     said("assistant", Thinking(text="hm", signature="s", vendor="a"), call(1), call(2)),

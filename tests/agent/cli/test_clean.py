@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from session_events import ended
 
 from agent.base_store import KEPT_S
 from agent.cli.clean import clean
 from agent.errors import ExitCode
-from agent.events import Event, SessionFinished, SessionOpened, Stamp, Stamped, Status
-from agent.messages import Usage
+from agent.events import Event, SessionOpened, Stamp, Stamped, Status
 from agent.transcript import TranscriptWriter
 from containers.caches import FOLDER
 
@@ -42,22 +42,7 @@ def session(places: Path, name: str, status: Status | None, *, clone: bool = Fal
     folder = places / "state" / "sessions" / name
     events: list[Event] = [SessionOpened(task="do", model="a/b", repository="/here")]
     if status:
-        events.append(
-            SessionFinished(
-                status=status,
-                reason="because",
-                summary="",
-                branch="",
-                commit="",
-                turns=1,
-                requests=1,
-                usage=Usage(),
-                cost=None,
-                seconds=1,
-                verdict=(),
-                exit_code=1,
-            )
-        )
+        events.append(ended(status))
     with TranscriptWriter(folder / "transcript.jsonl") as writer:
         for number, event in enumerate(events, 1):
             stamp = Stamp(seq=number, time="2026-11-20T10:00:00.000Z", session=name)
