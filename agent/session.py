@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -132,7 +132,7 @@ class Session:
             raise
         finally:
             self._ending = (status, reason)  # a signal from here on has nothing more to end
-            finished = await self._finish(status, reason)
+            finished = await _to_its_end(self._finish(status, reason))
         return finished
 
     def emit(self, event: Event) -> None:
@@ -326,3 +326,12 @@ class Session:
             verdict=verdict.rows if verdict else (),
             exit_code=int(exit_code(status)),
         )
+
+
+async def _to_its_end(work: Coroutine[None, None, SessionFinished]) -> SessionFinished:
+    """Await the end of a run: a cancellation that was asked for before it began may not have come yet."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+    return task.result()

@@ -14,9 +14,10 @@ from containers.removal import remove_tree
 from containers.repository import Repository, rev_parse
 from containers.workspace import Clone, remake_clone
 
-# What commands and the supervisor leave when they are killed: locks of git, half-written files.
+# What commands and the supervisor leave when they are killed: locks of git, a broken index, half-written files.
 _TIDY = r"""
 find .git -name '*.lock' -type f -delete
+git -c core.fsmonitor=false ls-files >/dev/null 2>&1 || { rm -f .git/index; git read-tree HEAD 2>/dev/null; }
 find . -name .git -prune -o -type f -regextype posix-extended -regex '.*/\.bactrian-[0-9a-f]{8,}' -delete
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +40,32 @@ class Run:
         """Return it as a script for the scripted model."""
         return _script(self.turns, self.edit_format)
 
-    def script_after(self, events: Sequence[Mapping[str, Any]]) -> str:
-        """Return the script for a model that hears how the run that these events tell of was interrupted, and minds."""
+    def script_after(self, events: Sequence[Mapping[str, Any]], *, redo: bool = False) -> str:
+        """Return the script for a model that hears how the run that these events tell of was interrupted, and minds.
+
+        To `redo` is to write everything once more that was written until then.
+        """
         replied, undone = _interrupted(events)
+        if redo:
+            calls = [call for turn in self.turns[:replied] for call in turn.calls if call.name != "finish"]
+            return self._with(replied, calls)
         if not undone:
             return self.script()
-        turn = self.turns[replied - 1]
-        calls = tuple(
-            call.again or call
-            for number, call in enumerate(turn.calls, 1)
-            if f"call_{replied}_{number}" in undone or call.name == "finish"
-        )
-        mended = (*self.turns[:replied], Turn(calls=calls), *self.turns[replied:])
-        return _script(mended, self.edit_format)
+        numbered = enumerate(self.turns[replied - 1].calls, 1)
+        calls = [call for number, call in numbered if f"call_{replied}_{number}" in undone or call.name == "finish"]
+        return self._with(replied, calls)
+
+    def script_cut(self, turn: int, call: int) -> str:
+        """Return the script for a model that hears in a reply's answers that its calls from `call` on were cut off."""
+        return self._with(turn, self.turns[turn - 1].calls[call - 1 :])
+
+    def with_first(self, *calls: Call) -> Run:
+        """Return a run that makes calls first."""
+        return replace(self, name=f"{self.name} and more", turns=(Turn(calls=calls), *self.turns))
+
+    def _with(self, replied: int, calls: Sequence[Call]) -> str:
+        careful = Turn(calls=tuple(call.again or call for call in calls))
+        return _script((*self.turns[:replied], careful, *self.turns[replied:]), self.edit_format)
 
 
 def _interrupted(events: Sequence[Mapping[str, Any]]) -> tuple[int, set[str]]:

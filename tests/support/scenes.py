@@ -101,10 +101,11 @@ class Theatre:
         model: str = "",
         options: tuple[str, ...] = (),
         variables: Mapping[str, str] | None = None,
+        redo: bool = False,
     ) -> Ended:
         """Let the session go on with a model that hears what was interrupted."""
         script = scene.folder / "model-then.toml"
-        script.write_text(run.script_after(scene.events()))
+        script.write_text(run.script_after(scene.events(), redo=redo))
         argv = ["sessions", "resume", "--json", "--model", model or f"scripted/{script}", "--container", self.container]
         environ = {**self.environment(scene), **(variables or {})}
         ended = self.victims.run([*argv, *options], environ, *blows, cwd=self.repository)

@@ -101,7 +101,7 @@ class Victims:
         cwd: Path,
         limits: Mapping[str, int] | None = None,
         stdout: str = "",
-        timeout_s: float = 120.0,
+        timeout_s: float = 60.0,
     ) -> Ended:
         """Run `bactrian ARGV` to its end, whatever that is. `stdout` may name another file, which is then not read."""
         assert self._server
