@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
@@ -51,7 +51,7 @@ SCREEN = 80
 TAB = 4
 
 _ITEM = re.compile(r"\s*(?:(?:[-*+]|\d+[.)])\s+)?(?=\S)")
-_HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
+_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _ANSWERS: dict[Answer, str] = {
     "no": "refused",
     "once": "allowed once",
@@ -154,17 +154,23 @@ def diff(content: str, limit: int = DIFF_LINES) -> RenderableType:
     return indented(Group(grid, *_more(len(lines) - count)))
 
 
-def _diff_lines(lines: Iterable[str]) -> Iterable[tuple[str, Text]]:
-    old = new = 0
+def _diff_lines(lines: Sequence[str]) -> Iterable[tuple[str, Text]]:
+    """Yield the lines of hunks with their numbers, and names of files where there are several."""
+    old = new = old_left = new_left = 0
+    several = sum(line.startswith("+++ ") and bool(_HUNK.match(then)) for line, then in pairwise(lines)) > 1
     for line in lines:
-        if line.startswith(("--- ", "+++ ")) and not new:
-            continue
         if hunk := _HUNK.match(line):
             if new:
                 yield "", Text("⋯", "dim")
-            old, new = int(hunk[1]), int(hunk[2])
+            old, new = int(hunk[1]), int(hunk[3])
+            old_left, new_left = int(hunk[2] or 1), int(hunk[4] or 1)
             continue
         sign, rest = line[:1], _cut(line[1:].expandtabs(TAB))
+        if old_left <= 0 and new_left <= 0 and line.startswith(("--- ", "+++ ")):
+            old = new = 0
+            if several and sign == "+":
+                yield "", Text(_cut(line[len("+++ b/") :]), "bold")
+            continue
         match sign:
             case "-":
                 yield str(old), Text(f"- {rest}", "red")
@@ -174,7 +180,8 @@ def _diff_lines(lines: Iterable[str]) -> Iterable[tuple[str, Text]]:
                 yield str(new), Text(f"  {rest}", "dim")
             case _:
                 yield "", Text(line, "dim")
-        old, new = old + (sign in "- "), new + (sign in "+ ")
+        is_old, is_new = sign in "- ", sign in "+ "
+        old, new, old_left, new_left = old + is_old, new + is_new, old_left - is_old, new_left - is_new
 
 
 def _more(count: int) -> list[Text]:

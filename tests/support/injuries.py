@@ -275,7 +275,7 @@ def _repository() -> list[Injury]:
             name="the branch's lock was left behind",
             blows=(Blow(kind=at.kind, nth=3, shell=_LOCK),),
             status=(1,),
-            told="lock': File exists",
+            told="File exists",
             mend='find "$REPOSITORY/.git/refs" -name "*.lock" -delete',
         ),
         Injury(

@@ -232,6 +232,20 @@ def test_a_diff_has_line_numbers_of_both_sides() -> None:
     ]
 
 
+def test_a_diff_of_several_files_names_each() -> None:
+    one = "--- a/x.go\n+++ b/x.go\n@@ -9 +9,2 @@\n a\n+--- b"
+    other = "--- a/y.go\n+++ b/y.go\n@@ -1,2 +1 @@\n-c\n d"
+    assert shown(finished("apply_patch", f"{one}\n{other}")).splitlines() == [
+        "● apply_patch",
+        "     x.go",
+        "   9   a",
+        "  10 + --- b",
+        "     y.go",
+        "   1 - c",
+        "   1   d",
+    ]
+
+
 def test_a_long_diff_is_cut() -> None:
     diff = "--- a/x\n+++ b/x\n@@ -1,0 +1,40 @@\n" + "\n".join(f"+{n}" for n in range(40))
     lines = shown(finished("edit_file", diff)).splitlines()
