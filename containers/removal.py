@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -23,5 +24,10 @@ def remove_tree(path: Path) -> bool:
     return not os.path.lexists(path)
 
 
-def _run(*argv: str | Path) -> None:
-    subprocess.run(argv, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _run(tool: str, *arguments: str | Path) -> None:
+    # Where PATH is made up of little, they are where every system has them.
+    found = shutil.which(tool) or shutil.which(tool, path=os.defpath)
+    if found:
+        argv = (found, *arguments)
+        nowhere = subprocess.DEVNULL
+        subprocess.run(argv, check=False, stdin=nowhere, stdout=nowhere, stderr=nowhere)

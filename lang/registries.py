@@ -24,4 +24,4 @@ def registry(address: str) -> Registry | None:
         host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme)
     except ValueError:
         return None
-    return Registry(host=host, port=port) if host and port else None
+    return Registry(host=host, port=port) if host and port and "%" not in host else None

@@ -23,5 +23,11 @@ def present() -> Generator[None]:
             stack.enter_context(registered(folder))
         except OSError as error:
             raise UserError(f"can't write to {folder}: {error.strerror or error}") from error
-        reap(folder, places.cache)
+        clear_up()
         yield
+
+
+def clear_up() -> None:
+    """Remove what killed processes of this state directory have left. Raises nothing."""
+    places = locations()
+    reap(places.state / "running", places.cache)

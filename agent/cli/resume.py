@@ -8,6 +8,7 @@ from dataclasses import replace
 import click
 
 from agent.cli.complaint import complain
+from agent.cli.presence import clear_up
 from agent.cli.run import RunOptions, carry_out, hand_out, settle
 from agent.config import locations
 from agent.errors import ExitCode, PermissionNeeded, UserError
@@ -24,6 +25,7 @@ def resume(wanted: str, more: str, options: RunOptions) -> int:
     started = time.monotonic()
     try:
         repository = find_repository(options.repository)
+        clear_up()  # also where there turns out to be nothing to go on with
         entry = choose(locations().state, repository.root, wanted)
         past = Past.of(read(transcript(entry)).events)
         require_something_to_do(entry, past, more)

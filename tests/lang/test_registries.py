@@ -39,6 +39,7 @@ def test_without_variables_the_public_ones_are_used() -> None:
         ("file:///srv/modules", []),
         ("https://[fd00::7]:3000", ["fd00::7:3000"]),
         ("https://[fd00", []),
+        ("https://%A", []),
         ("https://proxy.corp:ninety", []),
     ],
 )
