@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -133,11 +134,7 @@ def _answer(root: Path, files: Sequence[SteeringFile], project: Project) -> Lite
     if len(files) > _LISTED:
         _print(f"… and {len(files) - _LISTED} more: `show` has them")
     while True:
-        match _word(
-            click.prompt(
-                "Trust them, show them whole, go on without them, or quit?", prompt_suffix=" ", err=True, type=str
-            )
-        ):
+        match _word(_line("Trust them, show them whole, go on without them, or quit?")):
             case "trust":
                 return "trust"
             case "without":
@@ -150,6 +147,15 @@ def _answer(root: Path, files: Sequence[SteeringFile], project: Project) -> Lite
                     _print_lines(file, None)
             case _:
                 _print(f"Answer {', '.join(_CHOICES)}, or the first letters of one.")
+
+
+def _line(question: str) -> str:
+    """Ask and return the answer. Not by readline, which may overlook an interrupt. Raises click.Abort at the end."""
+    click.echo(f"{question} ", nl=False, err=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        raise click.Abort
+    return answer.strip()
 
 
 def _word(answer: str) -> str:
