@@ -103,8 +103,7 @@ def make_clone(
 
 def _made(repository: Repository, path: Path, branch: str, artefacts: Sequence[str]) -> Clone:
     _fill(repository, repository.head, path, branch)
-    with (path / ".git" / "info" / "exclude").open("a") as file:
-        file.writelines(f"{pattern}\n" for pattern in artefacts)
+    _ignore(path, artefacts)
     brought = overlay(repository, path)
     base = _commit(repository, path) if brought.files else repository.head
     return Clone(path=path, base=base, uncommitted=brought.files, left=brought.left)
@@ -149,6 +148,10 @@ def _refill(repository: Repository, path: Path, branch: str, base: str, commit: 
         where = ("--depth=1", "--upload-pack", _UPLOAD_PACK, str(repository.root))
         allowed = {"GIT_ALLOW_PROTOCOL": "file"}
         git(path, *_FETCH, *where, f"+{base}:refs/bactrian/base", variables=allowed, timeout_s=FILL_TIMEOUT_S)
+    _ignore(path, artefacts)
+
+
+def _ignore(path: Path, artefacts: Sequence[str]) -> None:
     with (path / ".git" / "info" / "exclude").open("a") as file:
         file.writelines(f"{pattern}\n" for pattern in artefacts)
 

@@ -9,7 +9,7 @@ import click
 
 from agent.cli.complaint import complain
 from agent.cli.presence import clear_up
-from agent.cli.run import RunOptions, carry_out, hand_out, settle
+from agent.cli.run import RunOptions, Work, carry_out, hand_out, settle
 from agent.config import locations
 from agent.errors import ExitCode, PermissionNeeded, UserError
 from agent.providers.base import ProviderError
@@ -34,9 +34,16 @@ def resume(wanted: str, more: str, options: RunOptions) -> int:
         options = replace(options, settings=given)
         settings, trusted = settle(options, repository)
         require_room(past, settings.max_turns, settings.max_cost)
-        ended = carry_out(
-            options, past.task, repository, trusted, settings, started, resumes=entry.id, more=more.strip()
+        work = Work(
+            task=past.task,
+            repository=repository,
+            settings=settings,
+            trusted=trusted,
+            started=started,
+            resumes=entry.id,
+            more=more.strip(),
         )
+        ended = carry_out(options, work)
     except (UserError, RepositoryError, ProviderError, PluginError) as error:
         complain(error)
         return ExitCode.USAGE

@@ -47,6 +47,7 @@ from tools.registry import PluginError
 if TYPE_CHECKING:
     from agent.projects import Project, Projects
     from agent.session import Session
+    from agent.session_spec import SessionSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,21 @@ class RunOptions:
     settings: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a session is to do, and under which rules. `resumes` empty: a new one."""
+
+    task: str
+    repository: Repository
+    settings: Settings
+    trusted: Steering
+    started: float
+    """When the command began, by `time.monotonic()`."""
+    resumes: str = ""
+    more: str = ""
+    """What a session that goes on is to do beside its task."""
+
+
 def run_task(options: RunOptions) -> int:
     """Run a task to its end and return the exit code; what the user must mend is one line on standard error."""
     started = time.monotonic()
@@ -72,7 +88,8 @@ def run_task(options: RunOptions) -> int:
         task = read_task(options.task, options.task_file)
         repository = open_repository(options)
         settings, trusted = settle(options, repository)
-        finished = carry_out(options, task, repository, trusted, settings, started)
+        work = Work(task=task, repository=repository, settings=settings, trusted=trusted, started=started)
+        finished = carry_out(options, work)
     except (UserError, RepositoryError, ProviderError, PluginError) as error:
         complain(error)
         return ExitCode.USAGE
@@ -95,31 +112,21 @@ def settle(options: RunOptions, repository: Repository) -> tuple[Settings, Steer
     return load(settings_of(repository.root, trusted), os.environ, options.settings), trusted
 
 
-def carry_out(
-    options: RunOptions,
-    task: str,
-    repository: Repository,
-    trusted: Steering,
-    settings: Settings,
-    started: float,
-    *,
-    resumes: str = "",
-    more: str = "",
-) -> SessionFinished:
-    """Run a session to its end before somebody's eyes: a new one, or that which `resumes` names.
+def carry_out(options: RunOptions, work: Work) -> SessionFinished:
+    """Run a session to its end before somebody's eyes.
 
     Raises UserError, ProviderError, PluginError before it begins.
     """
     keys: dict[str, str] = {}
-    provider = make_provider(settings, settings.model, keys.__setitem__)
-    small = make_small_provider(settings, keys.__setitem__)
+    provider = make_provider(work.settings, work.settings.model, keys.__setitem__)
+    small = make_small_provider(work.settings, keys.__setitem__)
     if options.settings.get("max_cost") is not None:
-        require_price(settings, provider)
+        require_price(work.settings, provider)
     require_outputs(options)
-    redactor = Redactor(host_secrets(os.environ, repository.settings, keys))
-    known = (options, task, repository, trusted, settings, provider, small, redactor, started)
+    redactor = Redactor(host_secrets(os.environ, work.repository.settings, keys))
     with present():
-        return asyncio.run(_conduct(*known, resumes, more))
+        spec = _specified(work, options.branch, provider, small, redactor)
+        return asyncio.run(_conduct(spec, small, as_json=options.as_json))
 
 
 def open_repository(options: RunOptions) -> Repository:
@@ -217,54 +224,48 @@ def _is_redirected() -> bool:
     return sys.stdout is not None and not sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison] a closed one is None
 
 
-async def _conduct(
-    options: RunOptions,
-    task: str,
-    repository: Repository,
-    trusted: Steering,
-    settings: Settings,
-    provider: Provider,
-    small: Provider | None,
-    redactor: Redactor,
-    started: float,
-    resumes: str,
-    more: str,
-) -> SessionFinished:
-    from agent.cli.ask import TerminalApprover
-    from agent.cli.jsonl import JsonLines
-    from agent.cli.screen import PersonConsole, Screen
+def _specified(work: Work, branch: str, provider: Provider, small: Provider | None, redactor: Redactor) -> SessionSpec:
+    """Put together what a session is made of. Raises UserError, PluginError."""
     from agent.naming import name_task, propose_names
     from agent.projects import Projects
     from agent.providers.text_edits import TextEdits
     from agent.reach import reach_of
-    from agent.session import Session
     from agent.session_spec import SessionSpec
     from lang.detect import languages
     from tools.registry import Registry, default_tools, plugin_tools
 
     found, places = languages(), locations()
     projects = Projects(folder=places.state / "projects")
+    repository, settings = work.repository, work.settings
     decided = projects.load(repository.root).network_allow
     edit_format = provider.capabilities.edit_format if settings.edit_format == "auto" else settings.edit_format
-    spec = SessionSpec(
-        task=task,
+    return SessionSpec(
+        task=work.task,
         repository=repository,
         settings=settings,
         locations=places,
         provider=TextEdits(provider) if edit_format == "text" else provider,
         registry=Registry([*default_tools(edit_format), *plugin_tools()]),
         languages=found,
-        steering=trusted,
+        steering=work.trusted,
         reach=reach_of(settings, found, decided),
         remember_host=partial(_remember_host, projects, repository.root),
-        branch=options.branch,
+        branch=branch,
         name_branch=partial(name_task, small) if small else None,
         propose=partial(propose_names, small) if small else None,
-        resumes=resumes,
-        more=more,
-        started=started,
+        resumes=work.resumes,
+        more=work.more,
+        started=work.started,
         redactor=redactor,
     )
+
+
+async def _conduct(spec: SessionSpec, small: Provider | None, *, as_json: bool) -> SessionFinished:
+    from agent.cli.ask import TerminalApprover
+    from agent.cli.jsonl import JsonLines
+    from agent.cli.screen import PersonConsole, Screen
+    from agent.session import Session
+
     with Screen(PersonConsole()) as screen:
 
         def on_gone(problem: Cancelled | UserError) -> None:
@@ -275,8 +276,8 @@ async def _conduct(
                 session.fail(str(problem))
 
         lines = JsonLines(1, on_gone)
-        approver = None if options.as_json else TerminalApprover(screen=screen)
-        consumers = [screen.show, lines.show] if options.as_json else [screen.show]
+        approver = None if as_json else TerminalApprover(screen=screen)
+        consumers = [screen.show, lines.show] if as_json else [screen.show]
         session = Session(replace(spec, approver=approver), consumers)
         _obey_signals(session)
         finished = await session.run()
