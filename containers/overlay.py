@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shutil
 import stat
@@ -73,6 +75,11 @@ def _stage(repository: Repository, path: Path, names: Sequence[str]) -> None:
     git(path, *reading, "update-index", "-z", "--add", "--remove", "--replace", "--stdin", stdin=listed)
     if line_ends or modes == "false":
         # The clone knows neither setting: its files have to be what is staged.
+        for name in names:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                os.utime(
+                    path / name, (0, 0), follow_symlinks=False
+                )  # else git takes a file of the staged time for that
         git(path, "checkout-index", "--quiet", "--force", "--index", "-z", "--stdin", stdin=listed, check=False)
 
 
